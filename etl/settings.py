@@ -1,0 +1,222 @@
+"""tallybook.toml → frozen types, read once at the door.
+
+Unknown keys are refused with their path and the nearest right one. A path in the file is
+relative to the file. No secret has to stand in it: passwords come from a file, the
+environment, PGPASSFILE or a libpq service.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import msgspec
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from etl.source import SourceSettings
+from warehouse.errors import BadSettings, CredentialFailure
+
+FILE_NAME: Final = "tallybook.toml"
+S = TypeVar("S", bound=msgspec.Struct)
+
+_DRIVERS: Final = ("postgres", "postgresql", "postgresql+psycopg")
+
+
+class SourceTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[source.NAME]`: one Unleash database. Times in seconds."""
+
+    url: str
+    password_file: str | None = None
+    password_env: str | None = None
+    server_url: str | None = None
+    schema: str = "public"
+    parallel: int = 1
+    connect_timeout: float = 10
+    statement_timeout: float = 60
+    lock_timeout: float = 2
+
+
+class Tables(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The whole file."""
+
+    origin: str
+    warehouse: str = "history"
+    state: str = "state"
+    signing_key: str = "state/signing-key.pem"
+    public_key: str = "ledger.pub.pem"
+    lock_timeout: float = 30
+    source: dict[str, dict[str, Any]] = {}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings as the product uses them: absolute paths, checked values."""
+
+    path: Path
+    origin: str
+    warehouse: Path
+    state: Path
+    signing_key: Path
+    public_key: Path
+    lock_timeout: float
+    tables: Mapping[str, SourceTable]
+
+    def source(self, name: str) -> SourceSettings:
+        """One source, its password resolved. Raises BadSettings and CredentialFailure."""
+        if name not in self.tables:
+            raise BadSettings(
+                f"no source {name!r} in {str(self.path)!r}", hint=_nearest(name, list(self.tables))
+            )
+        return _source(name, self.tables[name], self.path)
+
+
+def find_settings(given: str | None, environment: Mapping[str, str]) -> Path:
+    """Find the file: --config, $TALLYBOOK_CONFIG, ./tallybook.toml, /etc/tallybook/. Raises."""
+    named = given or environment.get("TALLYBOOK_CONFIG")
+    candidates = [Path(named)] if named else [Path(FILE_NAME), Path("/etc/tallybook") / FILE_NAME]
+    for path in candidates:
+        if path.is_file():
+            return path.absolute()
+    if named:
+        raise BadSettings(f"no settings file {named!r}", hint="Check --config or TALLYBOOK_CONFIG.")
+    raise BadSettings(
+        f"no {FILE_NAME} in this folder or /etc/tallybook",
+        hint="Name it with --config, or make one: tallybook init DIR --source NAME=URL",
+    )
+
+
+def load_settings(path: Path) -> Settings:
+    """Read and check the file. Raises BadSettings naming the key."""
+    raw = _parse(path)
+    tables = _convert(raw, Tables, "", path)
+    sources = {
+        name: _convert(table, SourceTable, f"source.{name}.", path)
+        for name, table in tables.source.items()
+    }
+    _check(tables, sources, path)
+    base = path.parent
+    return Settings(
+        path=path,
+        origin=tables.origin,
+        warehouse=base / tables.warehouse,
+        state=base / tables.state,
+        signing_key=base / tables.signing_key,
+        public_key=base / tables.public_key,
+        lock_timeout=tables.lock_timeout,
+        tables=sources,
+    )
+
+
+def parse_url(text: str, *, named: str) -> URL:
+    """Read a PostgreSQL URL. Raises BadSettings that does not repeat it: it may hold a password."""
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError):
+        url = None
+    if url is None or url.drivername not in _DRIVERS:
+        raise BadSettings(
+            f"{named} is no PostgreSQL URL",
+            hint="Expected postgresql://USER@HOST:5432/DATABASE, signs such as @ : / in a user "
+            "or password percent-encoded.",
+        ) from None
+    return url
+
+
+def check_origin(origin: str, *, named: str) -> None:
+    """Raise BadSettings unless this can name a log: one line of text, no spaces, no `+`."""
+    plain = origin.isprintable() and not any(c.isspace() or c == "+" for c in origin)
+    # A payload begins with a brace: it must never pass for a checkpoint.
+    if not origin or not plain or origin.startswith("{"):
+        raise BadSettings(
+            f"{named} {origin!r} cannot name a log",
+            hint="Expected something like example.com/tallybook, without spaces or '+'.",
+        )
+
+
+def _parse(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text())
+    except tomllib.TOMLDecodeError as error:
+        raise BadSettings(f"{str(path)!r} is not TOML: {error}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadSettings(f"cannot read {str(path)!r}: {error}") from None
+
+
+def _convert(table: Any, kind: type[S], prefix: str, path: Path) -> S:
+    known = [field.name for field in msgspec.structs.fields(kind)]
+    for key in table:
+        if key not in known:
+            raise BadSettings(
+                f"{str(path)!r}: unknown key {prefix + key!r}", hint=_nearest(key, known)
+            )
+    try:
+        return msgspec.convert(table, kind)
+    except msgspec.ValidationError as error:
+        what, _, where = str(error).partition(" - at `$.")
+        key = prefix + where.rstrip("`") if where else prefix.rstrip(".")
+        raise BadSettings(
+            f"{str(path)!r}: {key}: {what[0].lower()}{what[1:]}"
+            if key
+            else f"{str(path)!r}: {what}"
+        ) from None
+
+
+def _check(tables: Tables, sources: Mapping[str, SourceTable], path: Path) -> None:
+    check_origin(tables.origin, named="origin")
+    for name, source in sources.items():
+        where = f"{str(path)!r}: source.{name}"
+        if source.parallel < 1:
+            raise BadSettings(f"{where}.parallel must be at least 1, found {source.parallel}")
+        for key in ("connect_timeout", "statement_timeout", "lock_timeout"):
+            if getattr(source, key) <= 0:
+                raise BadSettings(f"{where}.{key} must be above 0, found {getattr(source, key)}")
+        if source.password_file and source.password_env:
+            raise BadSettings(f"{where} has password_file and password_env: keep one of them")
+
+
+def _source(name: str, table: SourceTable, path: Path) -> SourceSettings:
+    url = parse_url(table.url, named=f"{str(path)!r}: source.{name}.url")
+    if (password := _password(name, table, path.parent)) is not None:
+        url = url.set(password=password)
+    return SourceSettings(
+        name=name,
+        url=url,
+        schema=table.schema,
+        server_url=table.server_url,
+        parallel=table.parallel,
+        connect_timeout=table.connect_timeout,
+        statement_timeout=table.statement_timeout,
+        lock_timeout=table.lock_timeout,
+    )
+
+
+def _password(name: str, table: SourceTable, base: Path) -> str | None:
+    if table.password_env:
+        found = os.environ.get(table.password_env)
+        if found is None:
+            raise CredentialFailure(
+                f"source {name!r}: the environment has no {table.password_env}",
+                hint="Set it to the password, or name another in password_env.",
+            )
+        return found
+    if table.password_file is None:
+        return None
+    file = base / table.password_file
+    try:
+        return file.read_text().rstrip("\r\n")
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise CredentialFailure(
+            f"source {name!r}: cannot read password_file {str(file)!r}: {reason}"
+        ) from None
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    close = get_close_matches(name, known, n=1, cutoff=0.4)
+    if close:
+        return f"Did you mean {close[0]!r}?"
+    return f"There is: {', '.join(known) or 'none at all'}"

@@ -1,0 +1,98 @@
+"""The front door: `tallybook`.
+
+Mounts the commands of all storeys, finds the settings for them, and turns every
+deliberate failure into a message, a hint and an exit code. Nothing heavy is
+imported here: `tallybook --help` has to be quick.
+"""
+
+import os
+import sys
+import traceback
+from difflib import get_close_matches
+from typing import NoReturn
+
+import click
+
+import etl.cli
+import warehouse.cli
+from warehouse.door import Door, Whereabouts
+from warehouse.errors import Failure
+
+
+class Commands(click.Group):
+    """Commands, with a guess at what a mistyped one was meant to be."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command. Fails with the nearest name."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            close = get_close_matches(args[0], self.list_commands(ctx), n=1, cutoff=0.5)
+            if not close or "mean" in error.message:
+                raise
+            message = f"{error.message.rstrip('.')}. Did you mean {close[0]!r}?"
+            raise click.UsageError(message, ctx) from None
+
+
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Begin with: tallybook demo   or   tallybook init DIR --source NAME=URL",
+)
+@click.option(
+    "--config", metavar="FILE",
+    help="Settings file; default: $TALLYBOOK_CONFIG, ./tallybook.toml, /etc/tallybook.",
+)  # fmt: skip
+@click.version_option(package_name="tallybook", message="%(prog)s %(version)s")
+@click.pass_context
+def tallybook(context: click.Context, config: str | None) -> None:
+    """Keep a signed history of the usage statistics of Unleash servers."""
+    context.obj = Door(config, _find)
+
+
+for command in (*etl.cli.COMMANDS, *warehouse.cli.COMMANDS):
+    tallybook.add_command(command)
+
+
+def main() -> NoReturn:
+    """Run the command line and end the process with its exit code."""
+    try:
+        code = tallybook.main(standalone_mode=False)
+    except click.exceptions.Exit as asked:
+        code = asked.exit_code
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except click.Abort:
+        code = _say("interrupted", None, 130)
+    except Failure as failure:
+        code = _say(str(failure), failure.hint, failure.exit_code)
+    except BrokenPipeError:
+        # Whoever read our output has gone: nothing to say, and nobody to say it to.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 1
+    except Exception as error:  # the one door of the process: nobody else will see it
+        if os.environ.get("TALLYBOOK_TRACEBACK"):
+            traceback.print_exc()
+        code = _say(
+            f"unexpected {type(error).__name__}: {error}",
+            "This is a defect of tallybook. TALLYBOOK_TRACEBACK=1 shows where it comes from.",
+            1,
+        )
+    sys.exit(code or 0)
+
+
+def _say(message: str, hint: str | None, code: int) -> int:
+    click.echo(f"error: {message}", err=True)
+    if hint:
+        click.echo(f"hint: {hint}", err=True)
+    return code
+
+
+def _find(config: str | None) -> Whereabouts:
+    from etl.settings import find_settings, load_settings
+    from etl.whereabouts import whereabouts
+
+    return whereabouts(load_settings(find_settings(config, os.environ)))

@@ -1,0 +1,174 @@
+"""The catalogue: `catalog.duckdb`, views over the Parquet files and nothing else.
+
+Anybody opens it with plain DuckDB, from any folder, while the product writes:
+nobody ever writes to a catalogue that can be seen. A new one is built beside it
+and takes its name. It can be deleted at any time; the next command that needs
+it makes it again.
+
+DuckDB resolves relative paths against the reader's working folder, so the views
+name absolute ones; a warehouse that was moved gets its catalogue anew.
+"""
+
+import os
+import re
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+import duckdb
+import msgspec
+from fsspec.implementations.local import LocalFileSystem
+
+from warehouse.contract import ViewInputs, statements, text
+from warehouse.definitions import read_definitions
+from warehouse.errors import CannotStore, LedgerFailure
+from warehouse.files import replace
+from warehouse.layout import Layout
+
+
+class Mount(LocalFileSystem):  # type: ignore[misc]  # fsspec has no types
+    """Lets DuckDB look into a folder under the path it will have on another machine.
+
+    DuckDB insists on reading a view's files when the view is made, and the place
+    where they will be mounted need not exist here.
+    """
+
+    protocol = ("file",)
+    cachable = False
+
+    def __init__(self, there: Path, here: Path) -> None:
+        super().__init__()
+        self._there, self._here = str(there), str(here)
+
+    def _strip_protocol(self, path: str) -> str:
+        plain: str = super()._strip_protocol(path)
+        return plain.replace(self._there, self._here, 1)
+
+
+class Stamp(msgspec.Struct, frozen=True):
+    """What a catalogue was built for. When any of it changes, so must the catalogue."""
+
+    root: str
+    epoch: int
+    definitions: list[str]
+    statistics: list[str]
+
+
+def refresh(root: Path, *, new_statistics: Iterable[str] = ()) -> bool:
+    """Build the catalogue anew if it is missing or stale; say whether it was.
+
+    `new_statistics` are names just written: one that has no column yet makes
+    the catalogue stale.
+    """
+    layout = Layout(root)
+    layout.require()
+    stamp = _read_stamp(layout)
+    if stamp and _is_current(stamp, layout) and set(new_statistics) <= set(stamp.statistics):
+        return False
+    build(root)
+    return True
+
+
+def ensure(root: Path) -> None:
+    """Like `refresh` for a reader: where it cannot write, it leaves a readable catalogue be."""
+    try:
+        refresh(root)
+    except CannotStore:
+        stamp = _read_stamp(Layout(root))
+        if stamp is None or stamp.root != str(root.resolve()):
+            raise
+
+
+def build(root: Path, *, mounted_at: Path | None = None, to: Path | None = None) -> Path:
+    """Build the catalogue of the warehouse in `root` and return where it is.
+
+    `mounted_at` is where its readers will find the warehouse, `to` another file to
+    write it to; both for warehouses that are read elsewhere.
+    """
+    layout = Layout(root)
+    layout.require()
+    stamp = _stamp_now(layout)
+    inputs = ViewInputs(
+        records=_records(mounted_at or Path(stamp.root), stamp.epoch, as_url=bool(mounted_at)),
+        statistics=tuple(stamp.statistics),
+        definitions=read_definitions(layout.definitions),
+    )
+    mount = Mount(mounted_at, Path(stamp.root)) if mounted_at else None
+    target = to or layout.catalog
+    draft = (to.parent if to else layout.drafts) / f".{target.name}.{os.getpid()}"
+    replace(target, draft, lambda path: _write(path, inputs, mount))
+    if target == layout.catalog:
+        stamp_draft = layout.drafts / f"catalog.json.{os.getpid()}"
+        replace(layout.catalog_stamp, stamp_draft, lambda path: _write_stamp(path, stamp))
+    return target
+
+
+def _records(root: Path, epoch: int, *, as_url: bool) -> str:
+    # Brackets around what a glob would read as its own signs.
+    folder = re.sub(r"([*?\[])", r"[\1]", str(Layout(root).epoch(epoch)))
+    scheme = "file://" if as_url else ""
+    return f"read_parquet({text(f'{scheme}{folder}/*.parquet')}, hive_partitioning = false)"
+
+
+def _write(draft: Path, inputs: ViewInputs, mount: "Mount | None") -> None:
+    with suppress(FileNotFoundError):
+        draft.unlink()
+    try:
+        with duckdb.connect() as connection:
+            if mount:
+                connection.register_filesystem(mount)
+            # The oldest storage version: files of newer ones are closed to DuckDB 1.5.
+            connection.execute(f"ATTACH {text(str(draft))} AS catalog (STORAGE_VERSION 'v1.0.0')")
+            connection.execute("USE catalog")
+            for statement in statements(inputs):
+                connection.execute(statement)
+            connection.execute("USE memory")
+            connection.execute("DETACH catalog")
+    except duckdb.Error as error:
+        raise LedgerFailure(f"cannot build the catalogue: {error}") from error
+    draft.chmod(0o444)
+
+
+def _write_stamp(draft: Path, stamp: Stamp) -> None:
+    draft.write_bytes(msgspec.json.encode(stamp))
+
+
+def _read_stamp(layout: Layout) -> Stamp | None:
+    try:
+        if not layout.catalog.is_file():
+            return None
+        return msgspec.json.decode(layout.catalog_stamp.read_bytes(), type=Stamp)
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
+def _is_current(stamp: Stamp, layout: Layout) -> bool:
+    return (
+        stamp.root == str(layout.root.resolve())
+        and stamp.epoch == layout.live_epoch()
+        and stamp.definitions == _definition_names(layout)
+    )
+
+
+def _definition_names(layout: Layout) -> list[str]:
+    return sorted(path.stem for path in layout.definitions.glob("*.json"))
+
+
+def _stamp_now(layout: Layout) -> Stamp:
+    return Stamp(
+        root=str(layout.root.resolve()),
+        epoch=layout.live_epoch(),
+        definitions=_definition_names(layout),
+        statistics=_statistics_in(layout),
+    )
+
+
+def _statistics_in(layout: Layout) -> list[str]:
+    files = [str(file.path) for file in layout.hot_files()]
+    if not files:
+        return []
+    with duckdb.connect() as connection:
+        rows = connection.execute(
+            "SELECT DISTINCT unnest(map_keys(stats)) FROM read_parquet(?) ORDER BY 1", [files]
+        ).fetchall()
+    return [name for (name,) in rows]

@@ -1,0 +1,204 @@
+"""The commands that read: show, trend, sql, verify, catalog.
+
+Each parses, calls one function and prints. Data goes to stdout, talk to stderr.
+"""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from warehouse.door import Door, Whereabouts
+
+pass_door = click.make_pass_decorator(Door)
+warehouse_option = click.option(
+    "--warehouse", metavar="DIR", help="Folder of the warehouse; default: the settings'."
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+class Moment(click.ParamType[datetime]):
+    """A moment as people write it: 2026-11-23, 2026-11-23T02:00, always UTC unless it says so."""
+
+    name = "time"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime:
+        """Return it in UTC, without a zone, as the warehouse keeps time."""
+        if isinstance(value, datetime):
+            return value
+        try:
+            found = datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is no time; expected one like 2026-11-23T02:00", param, ctx)
+        if len(value) == 10:
+            # A day means all of it.
+            found = found.replace(hour=23, minute=59, second=59, microsecond=999999)
+        return found.astimezone(UTC).replace(tzinfo=None) if found.tzinfo else found
+
+
+@click.command(epilog="Example: tallybook show --source prod --at 2026-03-01")
+@click.option("--source", metavar="NAME", help="One source; default: all of the history.")
+@click.option("--at", type=Moment(), help="As it was then, UTC; default: the newest.")
+@click.option("--json", "as_json", is_flag=True, help="The JSON that Unleash's endpoint answers.")
+@warehouse_option
+@pass_door
+def show(
+    door: Door, source: str | None, at: datetime | None, as_json: bool, warehouse: str | None
+) -> None:
+    """Show the newest snapshot, with what has changed since the one before."""
+    from warehouse.answer import endpoint_answer
+    from warehouse.history import newest_two, sources
+    from warehouse.show import snapshot_tables
+    from warehouse.terminal import console
+
+    root = door.warehouse(warehouse)
+    names = [source] if source else sources(root)
+    if not names:
+        newest_two(root, "", at)
+    pairs = [newest_two(root, name, at) for name in names]
+    if as_json:
+        answers = [endpoint_answer(pair.snapshot) for pair in pairs]
+        click.echo(json.dumps(answers[0] if len(answers) == 1 else answers, indent=2))
+        return
+    for renderable in snapshot_tables(root, pairs):
+        console().print(renderable)
+
+
+@click.command(epilog="Example: tallybook trend activeUsers productionChanges.last30 --since 90d")
+@click.argument("statistics", nargs=-1, required=True, metavar="STATISTIC...")
+@click.option("--source", metavar="NAME", help="One source; default: all.")
+@click.option("--since", type=Moment(), help="Not before, UTC.")
+@click.option("--until", type=Moment(), help="Not after, UTC.")
+@json_option
+@warehouse_option
+@pass_door
+def trend(
+    door: Door,
+    statistics: tuple[str, ...],
+    source: str | None,
+    since: datetime | None,
+    until: datetime | None,
+    as_json: bool,
+    warehouse: str | None,
+) -> None:
+    """Show statistics over time, as a table and a plot. A family's name means all of it."""
+    from warehouse.history import read_series
+    from warehouse.show import print_trend, trend_json
+
+    found = read_series(door.warehouse(warehouse), statistics, source, since, until)
+    if as_json:
+        click.echo(json.dumps(trend_json(found), indent=2))
+    else:
+        print_trend(found)
+
+
+@click.command(epilog='Example: tallybook sql "SELECT taken_at, users FROM snapshots ORDER BY 1"')
+@click.argument("query")
+@click.option(
+    "--format", "form", type=click.Choice(["table", "csv", "json"]), default="table",
+    show_default=True, help="How to print the rows.",
+)  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
+@warehouse_option
+@pass_door
+def sql(door: Door, query: str, form: str, as_json: bool, warehouse: str | None) -> None:
+    """Ask the history one question in SQL (DuckDB's dialect), read-only.
+
+    The views are snapshots, statistic_values, latest, instances, statistics, definitions and
+    ledger. "DESCRIBE snapshots" lists the columns of one.
+    """
+    from warehouse.query import ask
+    from warehouse.terminal import answer_csv, answer_table, cell, console
+
+    answer = ask(door.warehouse(warehouse), query)
+    if as_json or form == "json":
+        click.echo(json.dumps(answer.as_dicts(), indent=2, default=cell))
+    elif form == "csv":
+        click.echo(answer_csv(answer), nl=False)
+    else:
+        console().print(answer_table(answer))
+
+
+@click.command(epilog="Example: tallybook verify --warehouse copy/history --trust ledger.pub.pem")
+@click.option(
+    "--trust", multiple=True, metavar="FILE",
+    help="A public key that you trust (PEM), from elsewhere than the warehouse.",
+)  # fmt: skip
+@json_option
+@warehouse_option
+@pass_door
+@click.pass_context
+def verify(
+    context: click.Context,
+    door: Door,
+    trust: tuple[str, ...],
+    as_json: bool,
+    warehouse: str | None,
+) -> None:
+    """Check every signature, position, chain and column of the history.
+
+    \b
+    Exit code 0: intact. 13: tampered with. 12: signed by a key that is not trusted.
+    3: intact as far as it goes, but nothing outside the warehouse vouches for its end.
+    """
+    from warehouse.keys import read_public_key
+    from warehouse.show import print_report, report_json
+    from warehouse.terminal import counting
+    from warehouse.verify import verify as check
+
+    known = _whereabouts(door, warehouse, trust)
+    keys = [read_public_key(Path(file)) for file in trust or [str(known.public_key)]]
+    with counting("records checked") as progress:
+        report = check(
+            known.warehouse,
+            keys,
+            expected_sizes=known.expected_sizes,
+            unfinished=known.unfinished,
+            progress=progress,
+        )
+    if as_json:
+        click.echo(json.dumps(report_json(report), indent=2))
+    else:
+        print_report(report)
+    context.exit(report.exit_code)
+
+
+@click.command(epilog="Example: tallybook catalog --root /mnt/history --to elsewhere.duckdb")
+@click.option("--root", metavar="PATH", help="Where its readers will find the warehouse.")
+@click.option("--to", metavar="FILE", help="Write it to another file.")
+@json_option
+@warehouse_option
+@pass_door
+def catalog(
+    door: Door, root: str | None, to: str | None, as_json: bool, warehouse: str | None
+) -> None:
+    """Build catalog.duckdb anew: the views that DuckDB and BI tools open."""
+    from warehouse.catalog import build
+
+    if root and not Path(root).is_absolute():
+        raise click.BadParameter(f"expected an absolute path, found {root!r}", param_hint="--root")
+    if root and not to:
+        raise click.UsageError("--root makes a catalogue for another place: say --to FILE as well")
+    made = build(
+        door.warehouse(warehouse),
+        mounted_at=Path(root) if root else None,
+        to=Path(to).absolute() if to else None,
+    )
+    click.echo(json.dumps({"catalog": str(made)}) if as_json else str(made))
+
+
+COMMANDS: tuple[click.Command, ...] = (show, trend, sql, verify, catalog)
+
+
+def _whereabouts(door: Door, warehouse: str | None, trust: tuple[str, ...]) -> Whereabouts:
+    if warehouse and trust:
+        # An auditor with a copied folder and a key has no settings file.
+        return Whereabouts(Path(warehouse), Path(trust[0]))
+    found = door.find(door.config)
+    if warehouse:
+        return Whereabouts(Path(warehouse), found.public_key)
+    return found

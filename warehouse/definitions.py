@@ -1,0 +1,69 @@
+"""What the statistics meant when they were counted.
+
+A snapshot names its definitions by the SHA-256 of their canonical JSON; the
+JSON itself lies in the warehouse under that name. So the meaning of a number is
+signed with the number, and `sha256sum` can check it.
+"""
+
+from pathlib import Path
+
+import msgspec
+
+from warehouse.errors import BrokenHistory
+from warehouse.record import sha256_hex
+
+
+class Definition(msgspec.Struct, frozen=True, kw_only=True):
+    """One statistic. `hash` covers what decides its value, not the words that explain it.
+
+    `kind` is `count`, `ratio`, `switch` or `bytes`; `labelled` statistics have one value
+    per label, named `name.label`.
+    """
+
+    name: str
+    subject: str
+    meaning: str
+    unit: str
+    kind: str
+    window: str
+    labelled: bool
+    since: str
+    reads: list[str]
+    sql: str
+    hash: str
+
+
+class Definitions(msgspec.Struct, frozen=True, kw_only=True):
+    """All statistics of one release of the catalogue, in its order."""
+
+    statistics: list[Definition]
+
+
+def read_definitions(folder: Path) -> dict[str, Definitions]:
+    """Every set of definitions that snapshots may name, by hash, oldest file first.
+
+    Raises BrokenHistory for a file whose content is not what its name promises.
+    """
+    paths = sorted(folder.glob("*.json"), key=lambda path: (path.stat().st_mtime_ns, path.name))
+    return {path.stem: _read(path) for path in paths}
+
+
+def _read(path: Path) -> Definitions:
+    content = path.read_bytes()
+    if sha256_hex(content) != path.stem:
+        raise BrokenHistory(
+            f"{str(path)!r} has changed: expected SHA-256 {path.stem}, found {sha256_hex(content)}",
+            hint="Keep the folder as it is and compare it with a backup.",
+        )
+    try:
+        return msgspec.json.decode(content, type=Definitions)
+    except msgspec.DecodeError as error:
+        raise BrokenHistory(f"{str(path)!r} holds no definitions: {error}") from error
+
+
+def definition_of(statistic: str, known: dict[str, Definition]) -> Definition | None:
+    """Find whose value `activeUsers.last7` or `apiTokens.admin` is: its own or its family's."""
+    if statistic in known:
+        return known[statistic]
+    family = statistic.partition(".")[0]
+    return known.get(family)

@@ -1,0 +1,131 @@
+"""Files that survive a power cut, and locks that do not survive their holder.
+
+A file appears whole or not at all: it is drafted where nobody looks, flushed,
+and only then given its name. Operating-system errors come out as `CannotStore`,
+naming the path.
+"""
+
+import errno
+import fcntl
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from warehouse.errors import CannotStore, Locked
+
+_ADVICE = {
+    errno.ENOSPC: "Free some space on that disk and run it again; nothing was half-written.",
+    errno.EDQUOT: "Free some of the quota and run it again; nothing was half-written.",
+    errno.EROFS: "The file system is mounted read-only: mount it writable, or move the folder.",
+    errno.EACCES: "Run as the user who owns the folder, or give this user write access.",
+    errno.EPERM: "Run as the user who owns the folder, or give this user write access.",
+    errno.EIO: "The disk reports an error; look at the system log before writing any more.",
+}
+
+
+@contextmanager
+def storing(what: Path) -> Iterator[None]:
+    """Turn an operating-system error into a `CannotStore` that names `what`."""
+    try:
+        yield
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise CannotStore(
+            f"cannot write {str(what)!r}: {reason}", hint=_ADVICE.get(error.errno or 0)
+        ) from error
+
+
+def publish_new(target: Path, draft: Path, write: Callable[[Path], None]) -> None:
+    """Give `target` to what `write` puts into `draft`, durably; refuse to replace a file.
+
+    Raises FileExistsError when the name is taken, CannotStore for everything
+    else that goes wrong. The draft is gone afterwards, whatever happens.
+    """
+    try:
+        _write_flushed(draft, write)
+        if not _link(draft, target):
+            raise FileExistsError(target)
+        with storing(target.parent):
+            flush_folder(target.parent)
+    finally:
+        with suppress(OSError):
+            draft.unlink()
+
+
+def _link(draft: Path, target: Path) -> bool:
+    # link(), not rename(): it refuses to replace a name that exists.
+    with storing(target):
+        try:
+            os.link(draft, target)
+        except FileExistsError:
+            return False
+    return True
+
+
+def replace(target: Path, draft: Path, write: Callable[[Path], None]) -> None:
+    """Put what `write` puts into `draft` in the place of `target`, durably and at once."""
+    try:
+        _write_flushed(draft, write)
+        with storing(target):
+            draft.replace(target)
+            flush_folder(target.parent)
+    finally:
+        with suppress(OSError):
+            draft.unlink()
+
+
+def _write_flushed(draft: Path, write: Callable[[Path], None]) -> None:
+    with storing(draft):
+        write(draft)
+        descriptor = os.open(draft, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def flush_folder(folder: Path) -> None:
+    """Make the names in `folder` durable, not only the contents behind them."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def exclusive_lock(path: Path, *, wait_seconds: float) -> Iterator[None]:
+    """Hold `path` alone; the operating system frees it when the process ends, however it ends.
+
+    Waits its turn for up to `wait_seconds`, then raises Locked with the process
+    id that the holder left in the file.
+    """
+    with storing(path):
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        _wait_for_lock(descriptor, path, wait_seconds)
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _wait_for_lock(descriptor: int, path: Path, wait_seconds: float) -> None:
+    deadline = time.monotonic() + wait_seconds
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                holder = os.pread(descriptor, 32, 0).decode(errors="replace") or "unknown"
+                raise Locked(
+                    f"{str(path)!r} is held by process {holder}, "
+                    f"which did not finish within {wait_seconds:g} s",
+                    hint="Let the other tallybook finish, or end it, and run this again.",
+                ) from None
+            time.sleep(0.02)
+        else:
+            return

@@ -1,0 +1,87 @@
+"""Where everything lies in a warehouse folder, and how the files are named.
+
+    <warehouse>/
+      _tmp/                             drafts; nothing here counts
+      definitions/<sha256>.json         what the statistics meant, by the hash of these bytes
+      hot/epoch=000000/<log>.<index>.parquet    one file per commit: the records and their values
+      catalog.duckdb                    views only; can be rebuilt at any time
+      catalog.json                      what the views were built for
+
+A commit's name is its position: 16 hex digits of SHA-256 of the log's origin and
+the index of the first record in it. The same records must get the same name on
+every retry, and a name can be created only once.
+"""
+
+import hashlib
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+from warehouse.errors import NoWarehouse
+
+_HOT_NAME = re.compile(r"([0-9a-f]{16})\.([0-9]{12})\.parquet")
+
+
+class HotFile(NamedTuple):
+    """A commit's file. Ordered by log, then by position."""
+
+    log_key: str
+    first_index: int
+    path: Path
+
+
+class Layout(NamedTuple):
+    """The paths inside one warehouse folder."""
+
+    root: Path
+
+    @property
+    def drafts(self) -> Path:
+        return self.root / "_tmp"
+
+    @property
+    def definitions(self) -> Path:
+        return self.root / "definitions"
+
+    @property
+    def hot(self) -> Path:
+        return self.root / "hot"
+
+    @property
+    def catalog(self) -> Path:
+        return self.root / "catalog.duckdb"
+
+    @property
+    def catalog_stamp(self) -> Path:
+        return self.root / "catalog.json"
+
+    def epoch(self, number: int) -> Path:
+        return self.hot / f"epoch={number:06d}"
+
+    def live_epoch(self) -> int:
+        """The epoch that commits go to: the newest there is."""
+        numbers = [int(folder.name[6:]) for folder in self.hot.glob("epoch=[0-9]*")]
+        return max(numbers, default=0)
+
+    def hot_name(self, origin: str, first_index: int) -> str:
+        return f"{log_key(origin)}.{first_index:012d}.parquet"
+
+    def hot_files(self) -> list[HotFile]:
+        """Every commit's file, by log and position. Other names are left alone."""
+        paths = self.hot.glob("epoch=*/*.parquet")
+        named = ((path, _HOT_NAME.fullmatch(path.name)) for path in paths)
+        return sorted(HotFile(name[1], int(name[2]), path) for path, name in named if name)
+
+    def require(self) -> None:
+        """Raise NoWarehouse unless there is a warehouse here."""
+        if not self.hot.is_dir():
+            raise NoWarehouse(
+                f"no warehouse in {str(self.root)!r}",
+                hint="Name its folder with --warehouse, or make one with: "
+                "tallybook init DIR --source NAME=URL",
+            )
+
+
+def log_key(origin: str) -> str:
+    """Return what names a log in file names: 16 hex digits of its origin's SHA-256."""
+    return hashlib.sha256(origin.encode()).hexdigest()[:16]

@@ -1,0 +1,144 @@
+"""The ledger on disk: immutable Parquet files, one per commit.
+
+The file name is the position, and a name can be created only once, so two
+writers can never both be the forty-second. Readers need no lock: a file is
+either absent or complete. Nothing is ever changed in place.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from warehouse.errors import BrokenHistory, LedgerFailure
+from warehouse.files import flush_folder, publish_new, storing
+from warehouse.layout import Layout, log_key
+from warehouse.record import Record
+from warehouse.rows import HOT_SCHEMA, Row, row_of
+
+_READ_ERRORS: Final = (pa.ArrowException, OSError, ValueError)
+
+
+class Unreadable(BrokenHistory):
+    """A file that should hold records cannot be read as Parquet."""
+
+
+class Ledger:
+    """The records of a warehouse folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.layout = Layout(root)
+
+    def create(self) -> None:
+        """Make an empty warehouse. An existing one stays as it is."""
+        with storing(self.layout.root):
+            for folder in (self.layout.drafts, self.layout.definitions, self.layout.epoch(0)):
+                folder.mkdir(parents=True, exist_ok=True)
+                flush_folder(folder.parent)
+
+    def sweep_drafts(self) -> None:
+        """Remove what a killed writer left in `_tmp`. Call it under the writer's lock."""
+        for draft in self.layout.drafts.glob("*"):
+            with suppress(OSError):
+                draft.unlink()
+
+    def commit(self, records: Sequence[Record]) -> Path:
+        """Append records that follow one another, all or none, durably; return their file.
+
+        Appending the same records again is no error: the file is already there.
+        Raises LedgerFailure when the place is taken by other records, CannotStore
+        when the disk does not take them.
+        """
+        rows = [row_of(record) for record in records]
+        table = pa.Table.from_pylist(rows, schema=HOT_SCHEMA)
+        name = self.layout.hot_name(rows[0]["log"], rows[0]["index"])
+        target = self.layout.epoch(self.layout.live_epoch()) / name
+        draft = self.layout.drafts / f"{name}.{os.getpid()}"
+        try:
+            publish_new(target, draft, lambda path: _write(table, path))
+        except FileExistsError:
+            self._require_same(target, records)
+        return target
+
+    def _require_same(self, target: Path, records: Sequence[Record]) -> None:
+        if [r.payload for r in read_records(target)] != [r.payload for r in records]:
+            raise LedgerFailure(
+                f"{str(target)!r} already holds other records",
+                hint="Two signers with one origin have written here. Keep the folder as it is "
+                "and run: tallybook verify",
+            )
+
+    def keep_definitions(self, content: bytes, sha256: str) -> None:
+        """Keep what the statistics mean under the hash that snapshots name it by."""
+        target = self.layout.definitions / f"{sha256}.json"
+        if target.exists():
+            return
+        draft = self.layout.drafts / f"{sha256}.{os.getpid()}"
+        with suppress(FileExistsError):
+            publish_new(target, draft, lambda path: _write_bytes(path, content))
+
+    def end_of(self, origin: str) -> int:
+        """How many records of this log there are: one more than the newest index, or 0."""
+        mine = [f for f in self.layout.hot_files() if f.log_key == log_key(origin)]
+        if not mine:
+            return 0
+        newest = mine[-1]
+        return newest.first_index + _row_count(newest.path)
+
+    def holds(self, origin: str, first_index: int) -> bool:
+        """Whether there is a commit of this log that begins at `first_index`."""
+        name = self.layout.hot_name(origin, first_index)
+        return (self.layout.epoch(self.layout.live_epoch()) / name).exists()
+
+    def records(self) -> Iterator[Record]:
+        """Every record of every log, in order. Raises Unreadable for a damaged file."""
+        for file in self.layout.hot_files():
+            yield from read_records(file.path)
+
+
+def read_rows(path: Path) -> list[Row]:
+    """The rows of one hot file as they stand there. Raises Unreadable."""
+    try:
+        table = pq.ParquetFile(path, page_checksum_verification=True).read()
+        if table.schema.names != HOT_SCHEMA.names:
+            raise ValueError(f"expected columns {HOT_SCHEMA.names}, found {table.schema.names}")
+        rows: list[Row] = table.cast(HOT_SCHEMA).to_pylist()
+    except _READ_ERRORS as error:
+        raise Unreadable(f"cannot read {str(path)!r}: {error}") from error
+    return rows
+
+
+def read_records(path: Path) -> list[Record]:
+    """The signed records of one hot file. Raises Unreadable."""
+    return [
+        Record(row["payload"], row["signature"], row["key_id"].hex()) for row in read_rows(path)
+    ]
+
+
+def _row_count(path: Path) -> int:
+    try:
+        return int(pq.read_metadata(path).num_rows)
+    except _READ_ERRORS as error:
+        raise Unreadable(f"cannot read {str(path)!r}: {error}") from error
+
+
+def _write(table: pa.Table, path: Path) -> None:
+    pq.write_table(
+        table,
+        path,
+        compression="zstd",
+        write_page_checksum=True,
+        # A hot file is one row group of few rows: statistics and dictionaries
+        # would be larger than what they help to find.
+        write_statistics=False,
+        use_dictionary=False,
+        store_schema=False,
+    )
+
+
+def _write_bytes(path: Path, content: bytes) -> None:
+    path.write_bytes(content)

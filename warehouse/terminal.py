@@ -1,0 +1,113 @@
+"""Rows for people: terminal tables, changes, sparklines and plots.
+
+Colour only where a terminal shows it and NO_COLOR is not set.
+"""
+
+import csv
+import io
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import plotext
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn
+from rich.table import Table
+from rich.text import Text
+
+from warehouse.query import Answer
+from warehouse.trends import Series
+
+_BARS = "▁▂▃▄▅▆▇█"
+
+
+def console(*, stderr: bool = False) -> Console:
+    """A console that keeps a table's width when nobody's terminal bounds it."""
+    out = Console(stderr=stderr, highlight=False, soft_wrap=False)
+    if not out.is_terminal:
+        out.width = 1000
+    return out
+
+
+@contextmanager
+def counting(what: str) -> Iterator[Callable[[int], None]]:
+    """Show a number that grows, where stderr is a terminal; give the function that sets it."""
+    err = console(stderr=True)
+    columns = (SpinnerColumn(), TextColumn("{task.completed:,.0f} {task.description}"))
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done: bar.update(task, completed=done)
+
+
+def table(columns: Sequence[str], *, right: Sequence[str] = (), title: str | None = None) -> Table:
+    """An open table in the house's manner: no vertical lines, numbers to the right."""
+    made = Table(box=None, title=title, title_justify="left", pad_edge=False, header_style="bold")
+    for column in columns:
+        made.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    return made
+
+
+def answer_table(answer: Answer) -> Table:
+    """The rows of a query."""
+    numeric = [
+        name
+        for name, kind in zip(answer.columns, answer.types, strict=True)
+        if kind in ("NUMBER", "BIGINT", "DOUBLE", "INTEGER", "HUGEINT") or kind.startswith("DEC")
+    ]
+    made = table(answer.columns, right=numeric)
+    for row in answer.rows:
+        made.add_row(*[Text(cell(value)) for value in row])
+    return made
+
+
+def answer_csv(answer: Answer) -> str:
+    """The rows of a query as RFC 4180 has it, except for plain line ends."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(answer.columns)
+    for row in answer.rows:
+        writer.writerow(["" if value is None else cell(value) for value in row])
+    return out.getvalue()
+
+
+def cell(value: Any) -> str:
+    """One value as text. Bytes as hex, nothing as nothing, a whole float as a whole number."""
+    match value:
+        case None:
+            return ""
+        case bytes():
+            return value.hex()
+        case bool():
+            return str(value).lower()
+        case float() if value.is_integer() and abs(value) < 1e15:
+            return str(int(value))
+        case _:
+            return str(value)
+
+
+def signed(change: float | None) -> str:
+    """A change with its sign; nothing where there is none."""
+    return "" if not change else f"{'+' if change > 0 else '−'}{cell(abs(round(change, 3)))}"
+
+
+def sparkline(values: Sequence[float]) -> str:
+    """One bar per value, the lowest lowest."""
+    low, high = min(values), max(values)
+    if high == low:
+        return _BARS[0] * len(values)
+    return "".join(_BARS[round((v - low) / (high - low) * (len(_BARS) - 1))] for v in values)
+
+
+def plot(series: Sequence[Series], *, width: int, height: int = 16, colour: bool = True) -> str:
+    """Lines over time, one per series, as text."""
+    plotext.clear_figure()
+    plotext.date_form("Y-m-d H:M:S", "Y-m-d")
+    plotext.plot_size(width, height)
+    plotext.theme("pro" if colour else "clear")
+    for line in series:
+        times = [point.taken_at.strftime("%Y-%m-%d %H:%M:%S") for point in line.points]
+        values = [point.value for point in line.points]
+        plotext.plot(times, values, label=f"{line.instance} {line.statistic}", marker="braille")
+    drawn = str(plotext.build())
+    plotext.clear_figure()
+    return drawn
