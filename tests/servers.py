@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count
+from typing import Any
 
 import psycopg
 import pytest
@@ -40,12 +41,12 @@ class Database:
         with psycopg.connect(self.url) as connection:
             connection.execute(sql.encode())
 
-    def rows(self, sql: str) -> list[tuple[object, ...]]:
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """Run one query and return its rows."""
         with psycopg.connect(self.url) as connection:
             return connection.execute(sql.encode()).fetchall()
 
-    def value(self, sql: str) -> object:
+    def value(self, sql: str) -> Any:
         """Run a query for a single value."""
         ((only,),) = self.rows(sql)
         return only

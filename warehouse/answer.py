@@ -95,7 +95,9 @@ def _field(field: str, snapshot: Snapshot) -> object:
     if field == "clientApps":
         ranges = [key for key in ("7d", "30d", "allTime") if key in nested]
         return [{"range": key, "count": nested[key]} for key in ranges]
-    return dict(sorted(nested.items(), reverse=field in _NEWEST_FIRST))
+    # Shorter names first, so that last7 comes before last30.
+    ordered = sorted(nested.items(), key=lambda item: (len(item[0]), item[0]))
+    return dict(reversed(ordered) if field in _NEWEST_FIRST else ordered)
 
 
 def plain(value: Value) -> int | float | bool:

@@ -15,6 +15,7 @@
         WarehouseBehindSigner     the warehouse lost records that were signed      1
         SignerBehindWarehouse     the signer forgot records that it signed         1
         CannotStore               disk full, read-only, not ours                   1
+      EmbeddedPostgresFailure     the demo's own server (etl/demo)                 1
       QueryFailure                SQL that cannot be answered                      1
       BrokenHistory               stored bytes disagree with what was signed      13
 

@@ -66,9 +66,9 @@ def print_trend(series: Sequence[Series]) -> None:
         made.add_row(
             line.instance,
             line.statistic,
-            f"{first.taken_at:%Y-%m-%d %H:%M}",
+            f"{first.taken_at:%Y-%m-%d %H:%M:%S}",
             cell(first.value),
-            f"{last.taken_at:%Y-%m-%d %H:%M}",
+            f"{last.taken_at:%Y-%m-%d %H:%M:%S}",
             cell(last.value),
             signed(last.value - first.value),
             sparkline(values[-40:]),
@@ -176,4 +176,5 @@ def _by_subject(
         place = order[definition.name] if definition else len(order)
         groups.setdefault(subject, []).append((place, name))
     for subject, members in sorted(groups.items(), key=lambda group: min(group[1])):
-        yield subject, [name for _, name in sorted(members)]
+        # Shorter names first, so that last7 comes before last30.
+        yield subject, [name for _, name in sorted(members, key=lambda m: (m[0], len(m[1]), m[1]))]

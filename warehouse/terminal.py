@@ -7,6 +7,7 @@ import csv
 import io
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 import plotext
@@ -98,10 +99,15 @@ def sparkline(values: Sequence[float]) -> str:
     return "".join(_BARS[round((v - low) / (high - low) * (len(_BARS) - 1))] for v in values)
 
 
+def _time_format(series: Sequence[Series]) -> str:
+    times = [point.taken_at for line in series for point in line.points]
+    return "Y-m-d" if max(times) - min(times) > timedelta(days=2) else "H:M:S"
+
+
 def plot(series: Sequence[Series], *, width: int, height: int = 16, colour: bool = True) -> str:
     """Lines over time, one per series, as text."""
     plotext.clear_figure()
-    plotext.date_form("Y-m-d H:M:S", "Y-m-d")
+    plotext.date_form("Y-m-d H:M:S", _time_format(series))
     plotext.plot_size(width, height)
     plotext.theme("pro" if colour else "clear")
     for line in series:

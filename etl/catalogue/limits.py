@@ -65,7 +65,7 @@ CONSTRAINTS: Final = Probe(
     ),
     odd=Odd(
         where="kind <> 'array' OR jsonb_path_exists(constraints,"
-        ' \'$[*].values ? (@.type() != "array" && @.type() != "null")\')',
+        ' \'$[*].values.type() ? (@ != "array" && @ != "null")\')',
         example="id",
         reason="constraints, or the values of one, are no JSON array",
     ),

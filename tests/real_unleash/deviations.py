@@ -177,8 +177,8 @@ INTRODUCTION = """\
 # Where Tallybook answers otherwise than Unleash
 
 `tallybook show --json` answers the fields of Unleash 8.2.0's
-`GET /api/admin/instance-admin/statistics`, whatever release the database belongs to. On real servers
-of {releases} every field is the same, but for these rows. Each of them is shown by a test.
+`GET /api/admin/instance-admin/statistics`, whatever release the database belongs to. On the real
+servers {releases} every field is the same, but for these rows. Each of them is shown by a test.
 
 `timestamp` is the instant that all numbers are of, by the database's clock; the endpoint reads its
 own clock after its last query.
