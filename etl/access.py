@@ -50,10 +50,12 @@ def access_of(transaction: Transaction) -> Access:
     there = {str(row["column_name"]) for row in rows}
     reads = {str(row["column_name"]) for row in rows if row["reads"]}
     wanted = granted_columns() & there
+    tables = {column.partition(".")[0] for column in wanted}
+    readable = schema_of_tables(transaction, tables).readable
     return Access(
         role=str(role["name"]),
         powers=tuple(name.removeprefix("rol") for name in role if role[name] is True),
-        missing=tuple(sorted(wanted - reads)),
+        missing=tuple(sorted(wanted - readable)),
         secrets=tuple(sorted(reads & FORBIDDEN)),
         readable_besides=tuple(sorted(reads - wanted - FORBIDDEN)),
         writable=tuple(
@@ -68,7 +70,12 @@ def table_of(row: Row) -> str:
 
 
 def grants_for_source(
-    settings: SourceSettings, role: str, database: str | None, schema: str | None
+    settings: SourceSettings,
+    role: str,
+    database: str | None,
+    schema: str | None,
+    *,
+    functions: bool = False,
 ) -> str:
     """The role for the schema that a source has now. Needs a connection, no privileges."""
     with Source(settings).transaction() as transaction:
@@ -82,13 +89,16 @@ def grants_for_source(
         schema=schema or settings.schema,
         statement_timeout=settings.statement_timeout,
         lock_timeout=settings.lock_timeout,
+        functions=functions,
     )
 
 
-def grants_for_release(release: str, role: str, database: str, schema: str) -> str:
+def grants_for_release(
+    release: str, role: str, database: str, schema: str, *, functions: bool = False
+) -> str:
     """The role for an Unleash release, asking no database. Raises BadInput for an unknown one."""
     columns = columns_of_release(release) & granted_columns()
-    return grants_sql(columns, role=role, database=database, schema=schema)
+    return grants_sql(columns, role=role, database=database, schema=schema, functions=functions)
 
 
 def columns_of_release(release: str) -> frozenset[str]:

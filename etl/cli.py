@@ -86,6 +86,11 @@ def doctor(context: click.Context, door: Door, source: str | None, as_json: bool
 @click.option("--role", default="tallybook", show_default=True, metavar="NAME")
 @click.option("--database", metavar="NAME", help="Default: the source's; with --for: unleash.")
 @click.option("--schema", metavar="NAME", help="Default: the source's; with --for: public.")
+@click.option(
+    "--functions", is_flag=True,
+    help="Read the settings, which may hold a client secret, and the forms of API tokens through "
+    "two functions, not the tables.",
+)  # fmt: skip
 @json_option
 @pass_door
 def grants(
@@ -95,16 +100,19 @@ def grants(
     role: str,
     database: str | None,
     schema: str | None,
+    functions: bool,
     as_json: bool,
 ) -> None:
     """Print the SQL of the role that may read what is counted, and nothing else."""
     from etl.access import grants_for_release, grants_for_source
 
     if release:
-        sql = grants_for_release(release, role, database or "unleash", schema or "public")
+        where = (database or "unleash", schema or "public")
+        sql = grants_for_release(release, role, *where, functions=functions)
     else:
         settings = _settings(door)
-        sql = grants_for_source(settings.source(_only(settings, source)), role, database, schema)
+        asked = settings.source(_only(settings, source))
+        sql = grants_for_source(asked, role, database, schema, functions=functions)
     click.echo(json.dumps({"sql": sql}) if as_json else sql, nl=as_json)
 
 

@@ -11,7 +11,13 @@ from typing import Final
 
 from etl.catalogue import UNLEASH
 from etl.catalogue.listings import LISTINGS
+from etl.functions import FUNCTIONS, functions_sql
 from etl.source import duration, literal
+
+
+def _table(column: str) -> str:
+    return column.partition(".")[0]
+
 
 # What names the instance and tells its release, beside what the statistics read.
 IDENTITY: Final = frozenset(
@@ -32,13 +38,16 @@ FORBIDDEN: Final = frozenset(
         "users.username",
     }
 )
+# Tables that are none: what only a function returns.
+_ONLY_FUNCTIONS: Final = frozenset(FUNCTIONS) - {_table(column) for column in IDENTITY}
 _CONNECTIONS: Final = 8
 
 
 def granted_columns() -> frozenset[str]:
     """Every column that the role reads in some schema, as `table.column`."""
     listed = (column for listing in LISTINGS for column in listing.needs)
-    return UNLEASH.columns() | IDENTITY | frozenset(listed)
+    columns = UNLEASH.columns() | IDENTITY | frozenset(listed)
+    return frozenset(column for column in columns if _table(column) not in _ONLY_FUNCTIONS)
 
 
 def grants_sql(
@@ -49,9 +58,16 @@ def grants_sql(
     schema: str,
     statement_timeout: float = 60,
     lock_timeout: float = 2,
+    functions: bool = False,
 ) -> str:
-    """Write the role for a database that has these columns. Running it again is harmless."""
+    """Write the role for a database that has these columns. Running it again is harmless.
+
+    With `functions` the settings, which may hold the client secret of a sign-in service, are
+    read through a function, and so is what only the tokens' secrets tell.
+    """
     who = quoted(role)
+    if functions:
+        columns = [column for column in columns if _table(column) not in FUNCTIONS]
     lines = [
         f"-- The role {role} may read what Tallybook counts, and nothing else.",
         "-- Run it as an administrator of the database, again after each upgrade of Unleash.",
@@ -71,6 +87,7 @@ def grants_sql(
         f"GRANT USAGE ON SCHEMA {quoted(schema)} TO {who};",
         f"REVOKE ALL ON ALL TABLES IN SCHEMA {quoted(schema)} FROM {who};",
         *_column_grants(columns, schema, who),
+        *(functions_sql(quoted(schema), who) if functions else ()),
         "COMMIT;",
         f"-- Then give it a password:  \\password {role}",
     ]
@@ -83,7 +100,7 @@ def quoted(identifier: str) -> str:
 
 
 def _column_grants(columns: Iterable[str], schema: str, who: str) -> list[str]:
-    tables = groupby(sorted(columns), key=lambda column: column.partition(".")[0])
+    tables = groupby(sorted(columns), key=_table)
     return [
         f"GRANT SELECT ({', '.join(quoted(column.partition('.')[2]) for column in members)})"
         f" ON {quoted(schema)}.{quoted(table)} TO {who};"

@@ -7,9 +7,11 @@ from typing import Final
 
 from sqlalchemy.exc import DBAPIError
 
+from etl.functions import FUNCTIONS
+from etl.functions import SCHEMA as FUNCTION_SCHEMA
 from etl.snapshot import NEVER_STARTED
 from etl.source import Source, Transaction, literal
-from etl.statistic import WINDOWS, Schema
+from etl.statistic import WINDOWS, Schema, fit
 from etl.version import release_of, schema_of
 from warehouse.errors import NotUnleash, SourceRefused
 from warehouse.record import Origin, Release
@@ -19,6 +21,17 @@ from warehouse.record import Schema as Migrations
 _UNMISTAKABLE: Final = ("features", "settings", "migrations")
 _IDENTITY: Final = ("settings.name", "settings.content", "migrations.name")
 
+# What functions of ours return reads like the columns of a table.
+_FUNCTION_COLUMNS: Final = f"""
+    SELECT p.proname::text AS function, p.proname || '.' || argument AS name,
+           has_function_privilege(p.oid, 'EXECUTE')
+           AND has_schema_privilege(p.pronamespace, 'USAGE') AS readable
+    FROM pg_catalog.pg_proc AS p
+    JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace
+    CROSS JOIN unnest(p.proargnames) AS argument
+    WHERE n.nspname = {literal(FUNCTION_SCHEMA)}
+      AND p.proname IN ({", ".join(map(literal, FUNCTIONS))})
+"""
 _ORIGIN = """
     SELECT clock_timestamp() AS db_time,
            current_setting('server_version') AS postgres,
@@ -62,7 +75,7 @@ def look(source: Source, transaction: Transaction, tables: Iterable[str]) -> Mom
     migrations = _migrations(transaction)
     facts = transaction.one(_ORIGIN)
     return Moment(
-        instance_id=_instance_id(transaction),
+        instance_id=_instance_id(transaction, schema),
         db_time=facts["db_time"],  # type: ignore[arg-type]  # a datetime, as PostgreSQL says
         taken_at=taken_at,
         windows=windows(transaction),
@@ -75,7 +88,9 @@ def look(source: Source, transaction: Transaction, tables: Iterable[str]) -> Mom
 def schema_of_tables(transaction: Transaction, tables: Iterable[str]) -> Schema:
     """The columns of these tables in the search path, and which of them the role may read."""
     names = ", ".join(literal(table) for table in sorted(tables))
-    rows = transaction.rows(
+    rows = transaction.rows(_FUNCTION_COLUMNS)
+    functions = frozenset(str(row["function"]) for row in rows if row["readable"])
+    rows += transaction.rows(
         "SELECT c.relname || '.' || a.attname AS name,"
         " has_column_privilege(c.oid, a.attnum, 'SELECT')"
         " AND has_schema_privilege(c.relnamespace, 'USAGE') AS readable"
@@ -90,6 +105,7 @@ def schema_of_tables(transaction: Transaction, tables: Iterable[str]) -> Schema:
     return Schema(
         columns=frozenset(str(row["name"]) for row in rows),
         readable=frozenset(str(row["name"]) for row in rows if row["readable"]),
+        functions=functions,
     )
 
 
@@ -131,11 +147,12 @@ def _migrations(transaction: Transaction) -> Migrations:
     return schema_of(str(row["name"]) for row in transaction.rows("SELECT name FROM migrations"))
 
 
-def _instance_id(transaction: Transaction) -> str:
-    rows = transaction.rows(
+def _instance_id(transaction: Transaction, schema: Schema) -> str:
+    sql = (
         "SELECT content->>'id' AS id FROM settings"
         " WHERE name = 'instanceInfo' AND content->>'id' IS NOT NULL"
     )
+    rows = transaction.rows(fit(sql, schema, {}))
     return str(rows[0]["id"]) if rows else NEVER_STARTED
 
 

@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from etl.functions import FUNCTIONS
+from etl.functions import SCHEMA as FUNCTION_SCHEMA
 from warehouse.definitions import Definition
 from warehouse.record import canonical, sha256_hex
 
@@ -85,10 +87,14 @@ class Probe:
 
 @dataclass(frozen=True)
 class Schema:
-    """The columns of a database, as `table.column`: those there are, and those we may read."""
+    """The columns of a database, as `table.column`: those there are, and those we may read.
+
+    `functions` are those of `etl.functions` that stand in for the table of their name.
+    """
 
     columns: frozenset[str]
     readable: frozenset[str]
+    functions: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -166,6 +172,8 @@ def query(probe: Probe, statistics: tuple[Statistic, ...]) -> str:
 def fit(sql: str, schema: Schema, moments: Mapping[str, str]) -> str:
     """Make SQL fit a schema and an instant: drop what it lacks, fill in the windows."""
     fitted = _OPTIONAL.sub(lambda m: m[2] if m[1] in schema.columns else "", sql)
+    for name in schema.functions:
+        fitted = re.sub(rf"\bFROM {name}\b", f"FROM {FUNCTION_SCHEMA}.{name}() AS {name}", fitted)
     for name, literal in moments.items():
         fitted = fitted.replace("{" + name + "}", literal)
     return fitted
@@ -198,6 +206,9 @@ def why_unlisted(
     The reason names the column, and whether it is missing or closed to us.
     """
     missing = [column for column in needs if column not in schema.columns]
+    if missing and missing[0].partition(".")[0] in FUNCTIONS:
+        reason = "only the tokens' secrets tell, which Tallybook never reads"
+        return Unavailable(name, "schema", f"{reason}; see: tallybook grants --functions")
     if missing:
         reason = f"{missing[0]}: not in this schema, Unleash older than {since}"
         return Unavailable(name, "schema", reason)

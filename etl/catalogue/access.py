@@ -136,4 +136,47 @@ PERSONAL_TOKENS: Final = Probe(
 )
 
 
-PROBES: Final = (GROUPS, ROLES, SWITCHES, API_TOKENS, API_TOKENS_V2, PERSONAL_TOKENS)
+TOKEN_FORMS: Final = Probe(
+    subject="access",
+    source="api_token_forms",
+    needs=(
+        "api_token_forms.legacy",
+        "api_token_forms.active_legacy",
+        "api_token_forms.orphaned",
+        "api_token_forms.active_orphaned",
+    ),
+    statistics=(
+        Statistic(
+            name="legacyApiTokens.all",
+            meaning="API tokens of the form that Unleash 4.3 replaced.",
+            sql="sum(legacy)::bigint",
+            unit="tokens",
+            since="4.17",
+        ),
+        Statistic(
+            name="legacyApiTokens.active",
+            meaning="The same, seen within three calendar months.",
+            sql="sum(active_legacy)::bigint",
+            unit="tokens",
+            window="three calendar months",
+            since="4.17",
+        ),
+        Statistic(
+            name="orphanedApiTokens.all",
+            meaning="API tokens made for projects that are all gone.",
+            sql="sum(orphaned)::bigint",
+            unit="tokens",
+            since="4.17",
+        ),
+        Statistic(
+            name="orphanedApiTokens.active",
+            meaning="The same, seen within three calendar months.",
+            sql="sum(active_orphaned)::bigint",
+            unit="tokens",
+            window="three calendar months",
+            since="4.17",
+        ),
+    ),
+)
+
+PROBES: Final = (GROUPS, ROLES, SWITCHES, API_TOKENS, API_TOKENS_V2, PERSONAL_TOKENS, TOKEN_FORMS)
