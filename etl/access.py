@@ -7,8 +7,9 @@ from typing import Final
 
 from etl.grants import FORBIDDEN, granted_columns, grants_sql
 from etl.moment import schema_of_tables
+from etl.settings import SourceSettings
 from etl.snapshot import Row
-from etl.source import Source, SourceSettings, Transaction
+from etl.source import Source, Transaction
 from etl.version import known_releases
 from warehouse.errors import BadInput
 
@@ -75,7 +76,7 @@ def grants_for_source(
     database: str | None,
     schema: str | None,
     *,
-    functions: bool = False,
+    functions: bool = True,
 ) -> str:
     """The role for the schema that a source has now. Needs a connection, no privileges."""
     with Source(settings).transaction() as transaction:
@@ -94,7 +95,7 @@ def grants_for_source(
 
 
 def grants_for_release(
-    release: str, role: str, database: str, schema: str, *, functions: bool = False
+    release: str, role: str, database: str, schema: str, *, functions: bool = True
 ) -> str:
     """The role for an Unleash release, asking no database. Raises BadInput for an unknown one."""
     columns = columns_of_release(release) & granted_columns()

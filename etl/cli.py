@@ -87,9 +87,9 @@ def doctor(context: click.Context, door: Door, source: str | None, as_json: bool
 @click.option("--database", metavar="NAME", help="Default: the source's; with --for: unleash.")
 @click.option("--schema", metavar="NAME", help="Default: the source's; with --for: public.")
 @click.option(
-    "--functions", is_flag=True,
-    help="Read the settings, which may hold a client secret, and the forms of API tokens through "
-    "two functions, not the tables.",
+    "--functions/--no-functions", default=True, show_default=True,
+    help="Let two functions tell what stands beside secrets, in the settings and in API tokens; "
+    "without them the role reads all settings.",
 )  # fmt: skip
 @json_option
 @pass_door

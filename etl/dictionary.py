@@ -23,8 +23,8 @@ def as_markdown() -> str:
         "Names are those of Unleash's endpoint where it has the statistic. *Since* is the first",
         "Unleash release whose database can tell it; on an older one the statistic is",
         "unavailable, with that reason, and never 0. A name with a label, such as",
-        "`apiTokens.{label}`, has one value per label. *Definition* begins the hash of what decides",
-        "the value; the SQL behind it is in the view `definitions` of every history.",
+        "`apiTokens.{label}`, has one value per label. *Definition* begins the hash of what",
+        "decides the value; the SQL itself is in the view `definitions` of every history.",
     ]
     for subject, group in groupby(UNLEASH.definitions(), key=lambda definition: definition.subject):
         lines += ["", f"## {subject[0].upper()}{subject[1:]}", ""]

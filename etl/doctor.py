@@ -110,7 +110,7 @@ def _source(settings: Settings, name: str) -> Iterator[Finding]:
 
 def _transaction(source: Source, transaction: Transaction) -> Iterator[Finding]:
     name = source.settings.name
-    yield Finding(name, "connection", "ok", source.settings.address)
+    yield Finding(name, "connection", "ok", source.address)
     yield _tls(source, transaction)
     in_force = source.in_force(transaction)
     timeouts = f"statement {in_force['statement_timeout']}, lock {in_force['lock_timeout']}"
@@ -130,7 +130,7 @@ def _tls(source: Source, transaction: Transaction) -> Finding:
     )
     if row["tls"]:
         return Finding(name, "TLS", "ok", str(row["tls"]))
-    host = source.settings.url.host
+    host = source.host
     if host is None or host in _LOCAL_HOSTS or host.startswith("/"):
         return Finding(name, "TLS", "ok", "none, on this machine")
     advice = "Add ?sslmode=verify-full to the URL, with sslrootcert where the CA is your own."

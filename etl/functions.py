@@ -1,10 +1,9 @@
 """Functions that tell what the role itself must not see. Pure.
 
-Some facts hide behind secrets: whether an API token is of an old form stands in the
-token itself, and the settings row that says whether OpenID Connect is on holds its client
-secret too. An administrator may let two small functions look instead
-(`tallybook grants --functions`): they run with the owner's rights and give away
-counts and switches, nothing else.
+Some facts stand beside secrets: whether an API token is of an old form can be seen in the
+token alone, and the table that says whether OpenID Connect is on also holds its client secret
+and the one Unleash signs its sessions with. So `tallybook grants` makes two small
+functions that run with their owner's rights and give away counts and switches, nothing else.
 
 Their bodies are text, which PostgreSQL looks into only when they run: unlike
 a view they never stand in the way of an Unleash migration.

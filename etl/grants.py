@@ -58,12 +58,12 @@ def grants_sql(
     schema: str,
     statement_timeout: float = 60,
     lock_timeout: float = 2,
-    functions: bool = False,
+    functions: bool = True,
 ) -> str:
     """Write the role for a database that has these columns. Running it again is harmless.
 
-    With `functions` the settings, which may hold the client secret of a sign-in service, are
-    read through a function, and so is what only the tokens' secrets tell.
+    Without `functions` the role reads the settings themselves, where Unleash keeps the secret
+    of its sessions and those of sign-in services, and cannot tell the forms of API tokens.
     """
     who = quoted(role)
     if functions:

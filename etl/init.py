@@ -16,8 +16,9 @@ from sqlalchemy import URL
 
 from etl.log import SigningLog
 from etl.run import TOOL
-from etl.settings import FILE_NAME, check_origin, load_settings, parse_url
+from etl.settings import FILE_NAME, check_origin, load_settings
 from etl.signing import create_key
+from etl.source import parse_url
 from warehouse import catalog
 from warehouse.errors import BadInput
 from warehouse.files import storing

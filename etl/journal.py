@@ -18,6 +18,7 @@ from warehouse.files import replace
 from warehouse.merkle import Frontier
 from warehouse.record import NO_PREVIOUS, Instance, Snapshot, decode, sha256_hex
 
+STATE_FILE: Final = "signer.journal"
 _FORMAT: Final = 1
 
 

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Protocol
 
-from etl.journal import Journal, Memory, read_journal, write_journal
+from etl.journal import STATE_FILE, Journal, Memory, read_journal, write_journal
 from etl.signing import Signer
 from etl.snapshot import Place
 from warehouse.errors import (
@@ -26,7 +26,6 @@ from warehouse.files import exclusive_lock
 from warehouse.ledger import Ledger
 from warehouse.record import Genesis, Instance, Payload, Record, encode, timestamp
 
-STATE_FILE: Final = "signer.journal"
 LOCK_FILE: Final = "signer.lock"
 
 
@@ -89,7 +88,7 @@ class SigningLog:
             journal = read_journal(self.state / STATE_FILE)
             self._require_own(journal)
             self._require_no_more(journal.memory.size)
-            if not self.ledger.holds(self.origin, journal.before.size):
+            if not self.ledger.layout.holds(self.origin, journal.before.size):
                 self._finish(journal)
             yield journal.memory
 
@@ -114,7 +113,7 @@ class SigningLog:
             )
 
     def _require_no_more(self, size: int) -> None:
-        if self.ledger.holds(self.origin, size):
+        if self.ledger.layout.holds(self.origin, size):
             raise SignerBehindWarehouse(
                 f"SIGNER_BEHIND_WAREHOUSE: the signer remembers {size} records of "
                 f"{self.origin!r}, the warehouse in {str(self.ledger.layout.root)!r} has more",

@@ -96,9 +96,9 @@ def schema_of_tables(transaction: Transaction, tables: Iterable[str]) -> Schema:
         " AND has_schema_privilege(c.relnamespace, 'USAGE') AS readable"
         " FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid"
         " WHERE c.relnamespace = (SELECT oid FROM pg_catalog.pg_namespace"
-        " WHERE quote_ident(nspname) = split_part(current_setting('search_path'), ',', 1)"
-        " OR format('\"%s\"', replace(nspname, '\"', '\"\"'))"
-        " = split_part(current_setting('search_path'), ',', 1))"
+        # As the source sets it: the schema in quotes, then pg_catalog.
+        " WHERE format('\"%s\", pg_catalog', replace(nspname, '\"', '\"\"'))"
+        " = current_setting('search_path'))"
         " AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND a.attnum > 0 AND NOT a.attisdropped"
         f" AND c.relname IN ({names})"
     )
@@ -129,7 +129,7 @@ def _require_unleash(source: Source, schema: Schema) -> None:
     if missing:
         found = "it is empty" if not tables else f"it has no table {missing[0]!r}"
         raise NotUnleash(
-            f"source {settings.name!r} ({settings.address}) is no Unleash database: "
+            f"source {settings.name!r} ({source.address}) is no Unleash database: "
             f"{found} in schema {settings.schema!r}",
             hint="Check the database's name in the URL, and the `schema` setting if Unleash "
             "runs with DATABASE_SCHEMA; a new database is filled when Unleash starts once.",
@@ -137,7 +137,7 @@ def _require_unleash(source: Source, schema: Schema) -> None:
     closed = [column for column in _IDENTITY if column not in schema.readable]
     if closed:
         raise SourceRefused(
-            f"source {settings.name!r} ({settings.address}) may not read {', '.join(closed)}, "
+            f"source {settings.name!r} ({source.address}) may not read {', '.join(closed)}, "
             "which tell the instance and its release",
             hint="Let an administrator run what this prints: tallybook grants",
         )

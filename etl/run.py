@@ -9,10 +9,10 @@ from etl.catalogue import UNLEASH
 from etl.log import SigningLog
 from etl.reading import definitions_of, read
 from etl.release import Untold, ask_release
-from etl.settings import Settings
+from etl.settings import Settings, SourceSettings
 from etl.signing import load_key
 from etl.snapshot import Reading
-from etl.source import Source, SourceSettings
+from etl.source import Source
 from warehouse import catalog
 from warehouse.errors import Failure
 from warehouse.ledger import Ledger
@@ -60,9 +60,9 @@ def take_snapshots(
 def read_source(settings: Settings, name: str, tell: Callable[[str, str], None]) -> Outcome:
     """Read one source; a failure becomes its outcome."""
     try:
-        source = settings.source(name)
+        source = Source(settings.source(name))
         tell(name, f"reading {source.address}")
-        reading = read(Source(source), UNLEASH, told=_told(source))
+        reading = read(source, UNLEASH, told=_told(source.settings))
     except Failure as failure:
         tell(name, f"failed: {failure}")
         return Outcome(name, failure=failure)

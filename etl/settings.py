@@ -8,22 +8,17 @@ environment, PGPASSFILE or a libpq service.
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import msgspec
-from sqlalchemy import URL, make_url
-from sqlalchemy.exc import ArgumentError
 
-from etl.source import SourceSettings
 from warehouse.errors import BadSettings, CredentialFailure
 
 FILE_NAME: Final = "tallybook.toml"
 S = TypeVar("S", bound=msgspec.Struct)
-
-_DRIVERS: Final = ("postgres", "postgresql", "postgresql+psycopg")
 
 
 class SourceTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -50,6 +45,21 @@ class Tables(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     public_key: str = "ledger.pub.pem"
     lock_timeout: float = 30
     source: dict[str, dict[str, Any]] = {}
+
+
+@dataclass(frozen=True)
+class SourceSettings:
+    """How one source is reached and read. Times are in seconds."""
+
+    name: str
+    url: str = field(repr=False)
+    password: str | None = field(default=None, repr=False)
+    schema: str = "public"
+    server_url: str | None = None
+    parallel: int = 1
+    connect_timeout: float = 10
+    statement_timeout: float = 60
+    lock_timeout: float = 2
 
 
 @dataclass(frozen=True)
@@ -111,21 +121,6 @@ def load_settings(path: Path) -> Settings:
     )
 
 
-def parse_url(text: str, *, named: str) -> URL:
-    """Read a PostgreSQL URL. Raises BadSettings that does not repeat it: it may hold a password."""
-    try:
-        url = make_url(text)
-    except (ArgumentError, ValueError):
-        url = None
-    if url is None or url.drivername not in _DRIVERS:
-        raise BadSettings(
-            f"{named} is no PostgreSQL URL",
-            hint="Expected postgresql://USER@HOST:5432/DATABASE, signs such as @ : / in a user "
-            "or password percent-encoded.",
-        ) from None
-    return url
-
-
 def check_origin(origin: str, *, named: str) -> None:
     """Raise BadSettings unless this can name a log: one line of text, no spaces, no `+`."""
     plain = origin.isprintable() and not any(c.isspace() or c == "+" for c in origin)
@@ -179,12 +174,10 @@ def _check(tables: Tables, sources: Mapping[str, SourceTable], path: Path) -> No
 
 
 def _source(name: str, table: SourceTable, path: Path) -> SourceSettings:
-    url = parse_url(table.url, named=f"{str(path)!r}: source.{name}.url")
-    if (password := _password(name, table, path.parent)) is not None:
-        url = url.set(password=password)
     return SourceSettings(
         name=name,
-        url=url,
+        url=table.url,
+        password=_password(name, table, path.parent),
         schema=table.schema,
         server_url=table.server_url,
         parallel=table.parallel,

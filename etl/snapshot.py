@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from etl.statistic import Probe, Statistic, Unavailable
 from warehouse.record import (
+    MAX_INTEGER,
     EnvironmentChanges,
     Instance,
     Names,
@@ -110,7 +111,7 @@ def value_of(kind: str, found: object) -> Value:
         return found
     if isinstance(found, int | Decimal) and not isinstance(found, bool):
         exact = Decimal(found)
-        if exact.is_finite():
+        if exact.is_finite() and abs(exact) <= MAX_INTEGER:
             return f"{exact.normalize():f}" if kind == "ratio" else int(exact)
     raise ValueError(f"expected a {kind}, found {found!r}")
 

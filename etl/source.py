@@ -7,38 +7,19 @@ statistic that fails is unavailable with its reason and costs no other.
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Final
 
 import psycopg
-from sqlalchemy import URL, Connection, NullPool, create_engine
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy import URL, Connection, NullPool, create_engine, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
+from etl.settings import SourceSettings
 from etl.snapshot import Row
-from warehouse.errors import Failure, SourceFailure, SourceRefused, SourceUnreachable
+from warehouse.errors import BadSettings, Failure, SourceFailure, SourceRefused, SourceUnreachable
 
 _REFUSALS: Final = ("authentication failed", "no pg_hba.conf entry", "no password supplied")
 _ABSENT: Final = ("does not exist", "not permitted to log in")
-_CUT: Final = "08006"
-
-
-@dataclass(frozen=True)
-class SourceSettings:
-    """How one source is reached and read. Times are in seconds."""
-
-    name: str
-    url: URL = field(repr=False)
-    schema: str = "public"
-    server_url: str | None = None
-    parallel: int = 1
-    connect_timeout: float = 10
-    statement_timeout: float = 60
-    lock_timeout: float = 2
-
-    @property
-    def address(self) -> str:
-        """The address as messages show it: no password, no parameters."""
-        return self.url.set(query={}, drivername="postgresql").render_as_string(hide_password=True)
+_DRIVERS: Final = ("postgres", "postgresql", "postgresql+psycopg")
 
 
 class Transaction:
@@ -80,8 +61,11 @@ class Source:
 
     def __init__(self, settings: SourceSettings) -> None:
         self.settings = settings
+        self._url = parse_url(settings.url, named=f"the url of source {settings.name!r}")
+        if settings.password is not None:
+            self._url = self._url.set(password=settings.password)
         self._engine = create_engine(
-            settings.url.set(drivername="postgresql+psycopg"),
+            self._url.set(drivername="postgresql+psycopg"),
             poolclass=NullPool,
             hide_parameters=True,
             isolation_level="REPEATABLE READ",
@@ -96,6 +80,17 @@ class Source:
                 "tcp_user_timeout": 30_000,
             },
         )
+
+    @property
+    def host(self) -> str | None:
+        """The host in the URL; None where libpq finds it."""
+        return self._url.host
+
+    @property
+    def address(self) -> str:
+        """The address as messages show it: no password, no parameters."""
+        plain = self._url.set(query={}, drivername="postgresql")
+        return plain.render_as_string(hide_password=True)
 
     @contextmanager
     def transaction(self, *, snapshot: str | None = None) -> Iterator[Transaction]:
@@ -141,6 +136,10 @@ class Source:
             "lock_timeout": duration(self.settings.lock_timeout),
             # Compiling costs more than it saves in queries of half a second.
             "jit": "off",
+            # Large tables are read by the server's own workers, as many as it allows.
+            "parallel_setup_cost": "0",
+            "parallel_tuple_cost": "0",
+            "work_mem": "32MB",
             "DateStyle": "ISO, YMD",
             "IntervalStyle": "postgres",
             "extra_float_digits": "1",
@@ -157,7 +156,7 @@ class Source:
 
     def _explain(self, error: BaseException) -> Failure:
         what = first_line(error)
-        where = f"source {self.settings.name!r} ({self.settings.address})"
+        where = f"source {self.settings.name!r} ({self.address})"
         if any(sign in what for sign in _REFUSALS):
             return SourceRefused(
                 f"{where} refuses the login: {what}",
@@ -172,6 +171,21 @@ class Source:
             f"{where} cannot be reached: {what}",
             hint="Check host, port, firewall and TLS settings; `tallybook doctor` looks closer.",
         )
+
+
+def parse_url(text: str, *, named: str) -> URL:
+    """Read a PostgreSQL URL. Raises BadSettings that does not repeat it: it may hold a password."""
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError):
+        url = None
+    if url is None or url.drivername not in _DRIVERS:
+        raise BadSettings(
+            f"{named} is no PostgreSQL URL",
+            hint="Expected postgresql://USER@HOST:5432/DATABASE, signs such as @ : / in a user "
+            "or password percent-encoded.",
+        ) from None
+    return url
 
 
 def literal(value: str) -> str:

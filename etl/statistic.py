@@ -208,7 +208,7 @@ def why_unlisted(
     missing = [column for column in needs if column not in schema.columns]
     if missing and missing[0].partition(".")[0] in FUNCTIONS:
         reason = "only the tokens' secrets tell, which Tallybook never reads"
-        return Unavailable(name, "schema", f"{reason}; see: tallybook grants --functions")
+        return Unavailable(name, "schema", f"{reason}; tallybook grants makes a function for it")
     if missing:
         reason = f"{missing[0]}: not in this schema, Unleash older than {since}"
         return Unavailable(name, "schema", reason)

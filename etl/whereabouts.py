@@ -1,11 +1,10 @@
 """What the settings and the signer's memory tell a reader of the history."""
 
-from etl.journal import read_journal
-from etl.log import STATE_FILE
+from etl.journal import STATE_FILE, read_journal
 from etl.settings import Settings
 from warehouse.door import Whereabouts
 from warehouse.errors import LedgerFailure
-from warehouse.ledger import Ledger
+from warehouse.layout import Layout
 
 
 def whereabouts(settings: Settings) -> Whereabouts:
@@ -15,7 +14,7 @@ def whereabouts(settings: Settings) -> Whereabouts:
     except LedgerFailure:
         # A reader may run as another user, or on another machine: it is told nothing.
         return Whereabouts(settings.warehouse, settings.public_key)
-    published = Ledger(settings.warehouse).holds(settings.origin, journal.before.size)
+    published = Layout(settings.warehouse).holds(settings.origin, journal.before.size)
     return Whereabouts(
         warehouse=settings.warehouse,
         public_key=settings.public_key,

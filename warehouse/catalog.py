@@ -14,10 +14,10 @@ import re
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
 import msgspec
-from fsspec.implementations.local import LocalFileSystem
 
 from warehouse.contract import ViewInputs, statements, text
 from warehouse.definitions import read_definitions
@@ -25,24 +25,8 @@ from warehouse.errors import CannotStore, LedgerFailure
 from warehouse.files import replace
 from warehouse.layout import Layout
 
-
-class Mount(LocalFileSystem):  # type: ignore[misc]  # fsspec has no types
-    """Lets DuckDB look into a folder under the path it will have on another machine.
-
-    DuckDB insists on reading a view's files when the view is made, and the place
-    where they will be mounted need not exist here.
-    """
-
-    protocol = ("file",)
-    cachable = False
-
-    def __init__(self, there: Path, here: Path) -> None:
-        super().__init__()
-        self._there, self._here = str(there), str(here)
-
-    def _strip_protocol(self, path: str) -> str:
-        plain: str = super()._strip_protocol(path)
-        return plain.replace(self._there, self._here, 1)
+if TYPE_CHECKING:
+    from warehouse.mount import Mount
 
 
 class Stamp(msgspec.Struct, frozen=True):
@@ -79,21 +63,20 @@ def ensure(root: Path) -> None:
             raise
 
 
-def build(root: Path, *, mounted_at: Path | None = None, to: Path | None = None) -> Path:
+def build(root: Path, *, mount: "Mount | None" = None, to: Path | None = None) -> Path:
     """Build the catalogue of the warehouse in `root` and return where it is.
 
-    `mounted_at` is where its readers will find the warehouse, `to` another file to
+    `mount` says where its readers will find the warehouse, `to` names another file to
     write it to; both for warehouses that are read elsewhere.
     """
     layout = Layout(root)
     layout.require()
     stamp = _stamp_now(layout)
     inputs = ViewInputs(
-        records=_records(mounted_at or Path(stamp.root), stamp.epoch, as_url=bool(mounted_at)),
+        records=_records(stamp, mount),
         statistics=tuple(stamp.statistics),
         definitions=read_definitions(layout.definitions),
     )
-    mount = Mount(mounted_at, Path(stamp.root)) if mounted_at else None
     target = to or layout.catalog
     draft = (to.parent if to else layout.drafts) / f".{target.name}.{os.getpid()}"
     replace(target, draft, lambda path: _write(path, inputs, mount))
@@ -103,10 +86,11 @@ def build(root: Path, *, mounted_at: Path | None = None, to: Path | None = None)
     return target
 
 
-def _records(root: Path, epoch: int, *, as_url: bool) -> str:
+def _records(stamp: Stamp, mount: "Mount | None") -> str:
+    root = mount.there if mount else Path(stamp.root)
     # Brackets around what a glob would read as its own signs.
-    folder = re.sub(r"([*?\[])", r"[\1]", str(Layout(root).epoch(epoch)))
-    scheme = "file://" if as_url else ""
+    folder = re.sub(r"([*?\[])", r"[\1]", str(Layout(root).epoch(stamp.epoch)))
+    scheme = "file://" if mount else ""
     return f"read_parquet({text(f'{scheme}{folder}/*.parquet')}, hive_partitioning = false)"
 
 

@@ -146,8 +146,8 @@ def verify(
     3: intact as far as it goes, but nothing outside the warehouse vouches for its end.
     """
     from warehouse.keys import read_public_key
-    from warehouse.show import print_report, report_json
     from warehouse.terminal import counting
+    from warehouse.verdict import print_report, report_json
     from warehouse.verify import verify as check
 
     known = _whereabouts(door, warehouse, trust)
@@ -178,16 +178,15 @@ def catalog(
 ) -> None:
     """Build catalog.duckdb anew: the views that DuckDB and BI tools open."""
     from warehouse.catalog import build
+    from warehouse.mount import Mount
 
     if root and not Path(root).is_absolute():
         raise click.BadParameter(f"expected an absolute path, found {root!r}", param_hint="--root")
     if root and not to:
         raise click.UsageError("--root makes a catalogue for another place: say --to FILE as well")
-    made = build(
-        door.warehouse(warehouse),
-        mounted_at=Path(root) if root else None,
-        to=Path(to).absolute() if to else None,
-    )
+    here = door.warehouse(warehouse).resolve()
+    mount = Mount(Path(root), here) if root else None
+    made = build(here, mount=mount, to=Path(to).absolute() if to else None)
     click.echo(json.dumps({"catalog": str(made)}) if as_json else str(made))
 
 

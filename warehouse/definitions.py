@@ -44,11 +44,16 @@ def read_definitions(folder: Path) -> dict[str, Definitions]:
 
     Raises BrokenHistory for a file whose content is not what its name promises.
     """
-    paths = sorted(folder.glob("*.json"), key=lambda path: (path.stat().st_mtime_ns, path.name))
-    return {path.stem: _read(path) for path in paths}
+    return {path.stem: read_set(path) for path in definition_files(folder)}
 
 
-def _read(path: Path) -> Definitions:
+def definition_files(folder: Path) -> list[Path]:
+    """The files of all sets of definitions, oldest first."""
+    return sorted(folder.glob("*.json"), key=lambda path: (path.stat().st_mtime_ns, path.name))
+
+
+def read_set(path: Path) -> Definitions:
+    """One set of definitions. Raises BrokenHistory when it is not what its name promises."""
     content = path.read_bytes()
     if sha256_hex(content) != path.stem:
         raise BrokenHistory(

@@ -14,12 +14,15 @@ every retry, and a name can be created only once.
 
 import hashlib
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from warehouse.errors import NoWarehouse
+from warehouse.files import storing
 
 _HOT_NAME = re.compile(r"([0-9a-f]{16})\.([0-9]{12})\.parquet")
+_EPOCH_NAME = re.compile(r"epoch=([0-9]{6})")
 
 
 class HotFile(NamedTuple):
@@ -60,17 +63,28 @@ class Layout(NamedTuple):
 
     def live_epoch(self) -> int:
         """The epoch that commits go to: the newest there is."""
-        numbers = [int(folder.name[6:]) for folder in self.hot.glob("epoch=[0-9]*")]
-        return max(numbers, default=0)
+        return max(self._epochs(), default=0)
 
     def hot_name(self, origin: str, first_index: int) -> str:
         return f"{log_key(origin)}.{first_index:012d}.parquet"
 
+    def holds(self, origin: str, first_index: int) -> bool:
+        """Whether there is a commit of this log that begins at `first_index`."""
+        return (self.epoch(self.live_epoch()) / self.hot_name(origin, first_index)).exists()
+
     def hot_files(self) -> list[HotFile]:
-        """Every commit's file, by log and position. Other names are left alone."""
-        paths = self.hot.glob("epoch=*/*.parquet")
-        named = ((path, _HOT_NAME.fullmatch(path.name)) for path in paths)
+        """Every commit's file, by log and position."""
+        named = ((path, _HOT_NAME.fullmatch(path.name)) for path in self._parquet_files())
         return sorted(HotFile(name[1], int(name[2]), path) for path, name in named if name)
+
+    def stray_files(self) -> list[Path]:
+        """Parquet files that are no commit's, although the views would read them."""
+        return sorted(p for p in self._parquet_files() if not _HOT_NAME.fullmatch(p.name))
+
+    def make_drafts(self) -> None:
+        """Make the folder for drafts where it is missing: copies often leave out empty folders."""
+        with storing(self.drafts):
+            self.drafts.mkdir(exist_ok=True)
 
     def require(self) -> None:
         """Raise NoWarehouse unless there is a warehouse here."""
@@ -80,6 +94,15 @@ class Layout(NamedTuple):
                 hint="Name its folder with --warehouse, or make one with: "
                 "tallybook init DIR --source NAME=URL",
             )
+
+    def _epochs(self) -> Iterator[int]:
+        for folder in self.hot.glob("epoch=*"):
+            if name := _EPOCH_NAME.fullmatch(folder.name):
+                yield int(name[1])
+
+    def _parquet_files(self) -> Iterator[Path]:
+        for number in self._epochs():
+            yield from self.epoch(number).glob("*.parquet")
 
 
 def log_key(origin: str) -> str:

@@ -1,16 +1,21 @@
 """Ad-hoc SQL over the views: read-only, and unable to reach outside the warehouse."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import duckdb
 
 from warehouse import catalog
 from warehouse.errors import QueryFailure
 from warehouse.layout import Layout
+
+_EXPLAIN: Final = re.compile(r"\s*EXPLAIN(\s+ANALYZE)?\s", re.IGNORECASE)
+# CREATE: in a catalogue that is open for reading it makes what is gone at once; PIVOT needs it.
+_QUESTIONS: Final = (duckdb.StatementType.SELECT, duckdb.StatementType.CREATE)
 
 
 @dataclass(frozen=True)

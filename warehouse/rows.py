@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from warehouse.record import AnyPayload, Record, Snapshot, Value, decode, moment
+from warehouse.record import AnyPayload, NotCanonical, Record, Snapshot, Value, moment
 
 _MOMENT: Final = pa.timestamp("ms")
 _TEXT: Final = pa.string()
@@ -45,9 +45,18 @@ HOT_SCHEMA: Final = pa.schema(
 Row = dict[str, Any]
 
 
-def row_of(record: Record) -> Row:
-    """Return the row of a record. Raises NotCanonical when the payload is none of ours."""
-    payload = decode(record.payload)
+def row_of(record: Record, payload: AnyPayload) -> Row:
+    """Return the row of a record that was decoded to `payload`.
+
+    Raises NotCanonical for a payload that says what no column can hold.
+    """
+    try:
+        return _row_of(record, payload)
+    except (ValueError, OverflowError) as error:
+        raise NotCanonical(f"payload says what cannot be: {error}") from None
+
+
+def _row_of(record: Record, payload: AnyPayload) -> Row:
     row: Row = dict.fromkeys(HOT_SCHEMA.names)
     row |= {
         "log": payload.log,

@@ -1,7 +1,6 @@
-"""What commands print: snapshots, trends and verification reports, for people and as JSON."""
+"""What commands print: snapshots and trends, for people and as JSON."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +17,6 @@ from warehouse.layout import Layout
 from warehouse.record import Snapshot, Value
 from warehouse.terminal import cell, console, plot, signed, sparkline, table
 from warehouse.trends import Series
-from warehouse.verify import Report, findings_by_name
-
-_HEADLINES = {
-    "intact": "The history is intact.",
-    "incomplete": "The history is intact as far as it goes.",
-    "tampered": "The history is NOT what was signed.",
-    "untrusted": "The history is signed by a key that you do not trust.",
-}
 
 
 def snapshot_tables(root: Path, pairs: Sequence[Pair]) -> Iterator[RenderableType]:
@@ -77,38 +68,6 @@ def print_trend(series: Sequence[Series]) -> None:
     if any(len(line.points) > 1 for line in series):
         width = min(out.width, 100)
         click.echo(plot(series, width=width, colour=out.is_terminal and not out.no_color))
-
-
-def report_json(report: Report) -> dict[str, Any]:
-    """A verification report as JSON."""
-    return {"status": report.status, "exit_code": report.exit_code, **asdict(report)}
-
-
-def print_report(report: Report) -> None:
-    """Print what was checked, then every finding with its place."""
-    out = console()
-    style = {"intact": "green", "incomplete": "yellow"}.get(report.status, "red")
-    out.print(Text(_HEADLINES[report.status], style=style))
-    out.print(
-        f"{report.records} records of {len(report.logs)} log(s), {report.instances} instance(s): "
-        f"{report.signatures_valid} of {report.signatures} signatures are good."
-    )
-    if report.unfinished:
-        out.print(
-            f"{report.unfinished} signed record(s) wait in the signer's journal: "
-            "the next tallybook snapshot writes them."
-        )
-    elif report.status == "incomplete":
-        out.print("Nothing outside it vouches for its end: newer records may be missing.")
-    if report.findings:
-        out.print(", ".join(f"{name} × {count}" for name, count in findings_by_name(report)))
-    for finding in report.findings[:50]:
-        place = {k: v for k, v in asdict(finding.place).items() if v is not None}
-        out.print(Text(f"\n{finding.name}", style="bold red"))
-        for key, value in {**place, "expected": finding.expected, "found": finding.found}.items():
-            out.print(Text(f"  {key:<9} {value}"))
-    if len(report.findings) > 50:
-        out.print(f"\n… and {len(report.findings) - 50} more: --json has them all.")
 
 
 def _headline(pair: Pair) -> Text:

@@ -12,12 +12,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from warehouse.definitions import read_definitions
+from warehouse.definitions import definition_files, read_set
 from warehouse.errors import BrokenHistory, KeyUnusable
 from warehouse.keys import PublicKey, public_key_from_spki
 from warehouse.layout import HotFile, Layout, log_key
 from warehouse.ledger import Unreadable, read_rows
-from warehouse.record import NO_PREVIOUS, Genesis, NotCanonical, Record, Snapshot, decode
+from warehouse.record import (
+    NO_PREVIOUS,
+    AnyPayload,
+    Genesis,
+    NotCanonical,
+    Record,
+    Snapshot,
+    decode,
+)
 from warehouse.rows import Row, row_of
 
 Status = Literal["intact", "incomplete", "tampered", "untrusted"]
@@ -90,9 +98,10 @@ def verify(
     layout.require()
     check = _Check(trusted, Report(unfinished=unfinished))
     check.definitions_of(layout)
+    check.strays_of(layout)
     for file in layout.hot_files():
-        for row in check.rows_of(file):
-            check.row(row, file)
+        for offset, row in enumerate(check.rows_of(file)):
+            check.row(row, file, offset)
             progress(check.report.records)
     check.sizes(expected_sizes or {})
     return check.report
@@ -115,36 +124,48 @@ class _Check:
         self._definitions: set[str] = set()
 
     def definitions_of(self, layout: Layout) -> None:
-        try:
-            self._definitions = set(read_definitions(layout.definitions))
-        except BrokenHistory as error:
-            self._find("DEFINITIONS_MISMATCH", "the content that the name promises", str(error))
+        for path in definition_files(layout.definitions):
+            try:
+                read_set(path)
+            except BrokenHistory as error:
+                expected, place = "the content that the name promises", Place(file=str(path))
+                self._find("DEFINITIONS_MISMATCH", expected, str(error), place)
+            else:
+                self._definitions.add(path.stem)
+
+    def strays_of(self, layout: Layout) -> None:
+        """Find files that nobody signed, although queries would read them."""
+        for path in layout.stray_files():
+            self._find("FILE_UNKNOWN", "a commit's name", path.name, Place(file=str(path)))
 
     def rows_of(self, file: HotFile) -> list[Row]:
+        place = Place(file=str(file.path))
         try:
-            return read_rows(file.path)
+            rows = read_rows(file.path)
         except Unreadable as error:
-            self._find("FILE_UNREADABLE", "a Parquet file", str(error), Place(file=str(file.path)))
+            self._find("FILE_UNREADABLE", "a Parquet file", str(error), place)
             return []
+        if not rows:
+            self._find("FILE_UNREADABLE", "at least one record", "no record", place)
+        return rows
 
-    def row(self, row: Row, file: HotFile) -> None:
+    def row(self, row: Row, file: HotFile, offset: int) -> None:
         """Check one record: its bytes, its place, its signature, its chain, its columns."""
         self.report.records += 1
         record = Record(row["payload"], row["signature"], row["key_id"].hex())
         place = Place(row["log"], row["index"], row["instance"], str(file.path))
+        self._signature(record, place)
         try:
             payload = decode(record.payload)
+            signed = row_of(record, payload)
         except NotCanonical as error:
-            self._signature(record, place)
             self._find("PAYLOAD_NOT_CANONICAL", "canonical JSON", str(error), place)
             return
-        self._place(payload.log, payload.index, file, place)
-        if isinstance(payload, Genesis):
-            self._genesis(payload, record, place)
-        self._signature(record, place)
+        self._place(payload, file, offset, place)
+        self._origin(payload, record, place)
         if isinstance(payload, Snapshot):
             self._chain(payload, record, place)
-        self._columns(row, row_of(record), place)
+        self._columns(row, signed, place)
 
     def sizes(self, expected: Mapping[str, int]) -> None:
         """Check that no log ends earlier than somebody outside the warehouse remembers."""
@@ -158,34 +179,45 @@ class _Check:
         if not logs and not self.report.findings:
             self._find("GENESIS_MISSING", "a genesis record", "an empty warehouse")
 
-    def _place(self, log: str, index: int, file: HotFile, place: Place) -> None:
+    def _place(self, payload: AnyPayload, file: HotFile, offset: int, place: Place) -> None:
+        log, index = payload.log, payload.index
         expected = self.report.logs.get(log, 0)
-        if file.log_key != log_key(log):
-            found = f"a file named for {file.log_key}"
-            self._find("PAYLOAD_FIELD_MISMATCH", f"a file named for {log_key(log)}", found, place)
+        # Only the first record of a commit decides its file's name.
+        named = (log_key(log), file.first_index if offset else index)
+        if (file.log_key, file.first_index) != named:
+            found = f"one named for {file.log_key} from {file.first_index}"
+            wanted = f"a file named for {named[0]} from {named[1]}"
+            self._find("PAYLOAD_FIELD_MISMATCH", wanted, found, place)
         if index != expected:
             name = "INDEX_GAP" if index > expected else "INDEX_DUPLICATE"
             self._find(name, f"index {expected}", f"index {index}", place)
         self.report.logs[log] = max(expected, index + 1)
-        if index == 0 or log in self._keys_of_logs:
-            return
-        self._keys_of_logs[log] = ""
-        self._find("GENESIS_MISSING", "a genesis record at index 0", f"index {index}", place)
+
+    def _origin(self, payload: AnyPayload, record: Record, place: Place) -> None:
+        """Check that the log begins with its genesis record, and goes on with that one's key."""
+        if isinstance(payload, Genesis):
+            self._genesis(payload, record, place)
+        key_id = self._keys_of_logs.get(payload.log)
+        if key_id is None:
+            # Once is enough: what follows is compared with the first that came.
+            self._keys_of_logs[payload.log] = record.key_id
+            expected = "a genesis record at index 0"
+            self._find("GENESIS_MISSING", expected, f"index {payload.index}", place)
+        elif key_id != record.key_id and record.key_id in self._trusted:
+            # One that is not trusted at all has been found already.
+            self._find("KEY_UNTRUSTED", f"{key_id} of the genesis record", record.key_id, place)
 
     def _genesis(self, payload: Genesis, record: Record, place: Place) -> None:
         if payload.index != 0:
             self._find("GENESIS_MISMATCH", "genesis at index 0", f"index {payload.index}", place)
             return
-        self._keys_of_logs[payload.log] = record.key_id
+        self._keys_of_logs.setdefault(payload.log, record.key_id)
         try:
             spki = base64.b64decode(payload.public_key, validate=True)
             declared = public_key_from_spki(spki, named="the key in the genesis record")
         except (KeyUnusable, ValueError) as error:
             self._find("KEY_FORMAT", "an Ed25519 public key", str(error), place)
             return
-        if declared.key_id not in self._trusted:
-            trusted = " or ".join(self._trusted) or "no key at all"
-            self._find("KEY_UNTRUSTED", trusted, declared.key_id, place)
         if declared.key_id != record.key_id:
             self._find("GENESIS_MISMATCH", declared.key_id, record.key_id, place)
 
@@ -193,19 +225,13 @@ class _Check:
         self.report.signatures += 1
         key = self._trusted.get(record.key_id)
         if key is None:
-            if place.index != 0:
-                trusted = " or ".join(self._trusted) or "no key at all"
-                self._find("KEY_UNTRUSTED", trusted, record.key_id, place)
-            return
-        if key.verifies(record.signature, record.payload):
+            trusted = " or ".join(self._trusted) or "no key at all"
+            self._find("KEY_UNTRUSTED", trusted, record.key_id, place)
+        elif key.verifies(record.signature, record.payload):
             self.report.signatures_valid += 1
-            return
-        self._find(
-            "PAYLOAD_SIG_INVALID",
-            f"a signature by {record.key_id} over the payload",
-            record.signature.hex() or "none",
-            place,
-        )
+        else:
+            expected = f"a signature by {record.key_id} over the payload"
+            self._find("PAYLOAD_SIG_INVALID", expected, record.signature.hex() or "none", place)
 
     def _chain(self, payload: Snapshot, record: Record, place: Place) -> None:
         key = (payload.log, payload.instance.id, payload.instance.name)
@@ -217,7 +243,7 @@ class _Check:
             self._find("PREV_MISMATCH", state.sha256, payload.prev, place)
         if payload.definitions not in self._definitions:
             expected = f"definitions/{payload.definitions}.json"
-            self._find("DEFINITIONS_MISMATCH", expected, "no such file", place)
+            self._find("DEFINITIONS_MISMATCH", expected, "no file with that content", place)
         state.seq, state.sha256 = payload.seq, record.sha256
 
     def _columns(self, row: Row, signed: Row, place: Place) -> None:

@@ -28,17 +28,6 @@ USERS: Final = Probe(
             since="4.20",
         ),
         Statistic(
-            name="licensedUsers",
-            meaning="Distinct e-mail addresses, by their hash, of accounts that are not deleted or "
-            "were deleted in the last 30 days.",
-            sql="count(DISTINCT email_hash) FILTER "
-            "(WHERE deleted_at IS NULL OR deleted_at >= {days_30_ago})",
-            needs=("users.email_hash", "users.deleted_at"),
-            unit="people",
-            window="30 days",
-            since="6.5.0",
-        ),
-        Statistic(
             name="readOnlyUsers",
             meaning="People on a read-only seat, deleted ones included.",
             sql="count(*) FILTER (WHERE seat_type = 'ReadOnly')",
@@ -48,6 +37,27 @@ USERS: Final = Probe(
         ),
     ),
     cost=4,
+)
+
+
+LICENSED_USERS: Final = Probe(
+    subject="people",
+    source="users",
+    needs=("users.email_hash", "users.deleted_at"),
+    statistics=(
+        Statistic(
+            name="licensedUsers",
+            meaning="Distinct e-mail addresses, by their hash, of accounts that are not deleted or "
+            "were deleted in the last 30 days.",
+            # Plain bytes sort twice as fast as text in a language's order.
+            sql='count(DISTINCT email_hash COLLATE "C") FILTER '
+            "(WHERE deleted_at IS NULL OR deleted_at >= {days_30_ago})",
+            unit="people",
+            window="30 days",
+            since="6.5.0",
+        ),
+    ),
+    cost=6,
 )
 
 
@@ -66,10 +76,10 @@ def _active(last: int, period: str, moment: str) -> Statistic:
 ACTIVE_USERS: Final = Probe(
     subject="people",
     # Unleash writes users.seen_at without a zone; its servers run in UTC.
-    source="(SELECT greatest(u.seen_at AT TIME ZONE 'UTC', p.seen_at) AS seen"
-    " FROM users AS u LEFT JOIN"
-    " (SELECT user_id, max(seen_at) AS seen_at FROM personal_access_tokens GROUP BY user_id) AS p"
-    " ON p.user_id = u.id) AS s",
+    source="(SELECT greatest(u.seen_at AT TIME ZONE 'UTC', p.seen_at) AS seen, p.tokens"
+    "[[users.is_service: , u.is_service]] FROM users AS u LEFT JOIN"
+    " (SELECT user_id, max(seen_at) AS seen_at, count(*) AS tokens"
+    " FROM personal_access_tokens GROUP BY user_id) AS p ON p.user_id = u.id) AS s",
     needs=(
         "users.id",
         "users.seen_at",
@@ -81,9 +91,25 @@ ACTIVE_USERS: Final = Probe(
         _active(30, "calendar month", "month_ago"),
         _active(60, "two calendar months", "two_months_ago"),
         _active(90, "three calendar months", "three_months_ago"),
+        Statistic(
+            name="personalAccessTokens",
+            meaning="Personal access tokens of people, expired ones included.",
+            sql="coalesce(sum(tokens) FILTER (WHERE NOT coalesce(is_service, false)), 0)::bigint",
+            needs=("users.is_service",),
+            unit="tokens",
+            since="4.20",
+        ),
+        Statistic(
+            name="serviceTokens",
+            meaning="Tokens of service accounts, expired ones included.",
+            sql="coalesce(sum(tokens) FILTER (WHERE is_service), 0)::bigint",
+            needs=("users.is_service",),
+            unit="tokens",
+            since="4.20",
+        ),
     ),
     cost=5,
 )
 
 
-PROBES: Final = (USERS, ACTIVE_USERS)
+PROBES: Final = (USERS, LICENSED_USERS, ACTIVE_USERS)

@@ -81,8 +81,8 @@ STRATEGIES: Final = all_rows(
     Statistic(
         name="customStrategiesInUse",
         meaning="Strategy types that are not built in and that at least one flag uses.",
-        sql="count(*) FILTER (WHERE built_in <> 1 AND EXISTS"
-        " (SELECT FROM feature_strategies AS used WHERE used.strategy_name = strategies.name))",
+        sql="count(*) FILTER (WHERE built_in <> 1 AND name IN"
+        " (SELECT DISTINCT used.strategy_name FROM feature_strategies AS used))",
         needs=("strategies.built_in", "feature_strategies.strategy_name"),
         unit="strategies",
         since="4.17",

@@ -80,7 +80,7 @@ SELECT 'Person ' || i, 'person-' || i, 'person-' || i || '@example.com',
 FROM pg_temp.rows(100000) AS i;
 
 INSERT INTO personal_access_tokens (description, user_id, expires_at, seen_at, created_at, secret, selector, verifier)
-SELECT 'token ' || i, 2 + pg_temp.dice(pg_temp.scaled(100000), i, 6), now() + '90 days',
+SELECT 'token ' || i, 2 + pg_temp.dice(pg_temp.scaled(100000), i / 3, 6), now() + '90 days',
        CASE WHEN i % 3 > 0 THEN pg_temp.ago('120 days', i, 7) END, pg_temp.ago('1 year', i, 8),
        CASE WHEN i % 2 = 0 THEN 'user:' || md5('pat' || i) END,
        CASE WHEN i % 2 = 1 THEN md5('selector' || i) END, CASE WHEN i % 2 = 1 THEN md5('verifier' || i) END

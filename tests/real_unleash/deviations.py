@@ -180,8 +180,8 @@ INTRODUCTION = """\
 `GET /api/admin/instance-admin/statistics`, whatever release the database belongs to. On the real
 servers {releases} every field is the same, but for these rows. Each of them is shown by a test.
 
-`timestamp` is the instant that all numbers are of, by the database's clock; the endpoint reads its
-own clock after its last query.
+`timestamp` is Tallybook's clock at the one instant that all numbers are of; the endpoint reads its
+server's clock after its last query.
 
 | field | releases | situation | Unleash answers | Tallybook answers | because |
 |---|---|---|---|---|---|

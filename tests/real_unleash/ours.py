@@ -47,8 +47,8 @@ def tallybook_answer(
         _set_up(database_url, home, server_url)
     url = _as_role(database_url)
     # A malformed row makes a snapshot partial: its statistic is named, and the others are there.
-    _tallybook("snapshot", "--config", config, url=url, accepted=(OK, PARTIAL))
-    shown = _tallybook("show", "--json", "--config", config, url=url)
+    _tallybook("--config", config, "snapshot", url=url, accepted=(OK, PARTIAL))
+    shown = _tallybook("--config", config, "show", "--json", url=url)
     return msgspec.json.decode(shown, type=dict[str, object])
 
 
@@ -64,7 +64,8 @@ def _set_up(database_url: str, home: Path, server_url: str | None) -> None:
 
 def _grants(database_url: str, home: Path) -> str:
     _initialise(home, database_url)
-    return _tallybook("grants", "--config", home / "tallybook.toml", url=database_url)
+    config = home / "tallybook.toml"
+    return _tallybook("--config", config, "grants", "--source", SOURCE, url=database_url)
 
 
 def _create_role(connection: psycopg.Connection[tuple[object, ...]], grants: str) -> None:

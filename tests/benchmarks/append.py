@@ -1,0 +1,85 @@
+"""Durable append of one signed record, against one append of delta-rs and of pyiceberg.
+
+The same row goes everywhere: a real record with its payload, signature and values. Ours
+journals, signs and flushes four times; pyiceberg uses a SQLite catalogue.
+"""
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from deltalake import write_deltalake
+from pyiceberg.catalog.sql import SqlCatalog
+
+from etl.log import SigningLog
+from etl.signing import KeySigner
+from tests.benchmarks.report import Result, median_seconds
+from tests.benchmarks.sample import a_reading
+from warehouse.ledger import Ledger
+from warehouse.record import Record
+from warehouse.rows import HOT_SCHEMA, row_of
+
+_TIMES = 100
+
+
+@dataclass(frozen=True)
+class _Rivals:
+    folder: Path
+    table: pa.Table
+
+    def delta(self) -> Callable[[], None]:
+        target = str(self.folder / "delta")
+        return lambda: write_deltalake(target, self.table, mode="append")
+
+    def iceberg(self) -> Callable[[], None]:
+        warehouse = self.folder / "iceberg"
+        warehouse.mkdir()
+        catalog = SqlCatalog(
+            "bench", uri=f"sqlite:///{warehouse}/catalog.db", warehouse=f"file://{warehouse}"
+        )
+        catalog.create_namespace("tally")
+        table = catalog.create_table("tally.book", schema=self.table.schema)
+        return lambda: table.append(self.table)
+
+
+def run() -> list[Result]:
+    """Measure ours, then each rival, on the same disk."""
+    with tempfile.TemporaryDirectory(dir=Path.cwd()) as name:
+        folder = Path(name)
+        log = _log(folder)
+        (record,) = log.append([a_reading()])
+        ours = median_seconds(lambda: log.append([a_reading()]), times=_TIMES)
+        rivals = _Rivals(folder, _plain(record))
+        delta = median_seconds(rivals.delta(), times=_TIMES)
+        iceberg = median_seconds(rivals.iceberg(), times=_TIMES // 4)
+    what = "durable append of one signed record, p50"
+    return [
+        Result(what, ours * 1000, "ms", 1 / 4, "deltalake", delta * 1000),
+        Result(what, ours * 1000, "ms", 1 / 15, "pyiceberg, SQLite catalogue", iceberg * 1000),
+    ]
+
+
+def _log(folder: Path) -> SigningLog:
+    state = folder / "state"
+    state.mkdir()
+    ledger = Ledger(folder / "history")
+    ledger.create()
+    signer = KeySigner(Ed25519PrivateKey.generate())
+    log = SigningLog("bench.example/log", ledger, signer, state, "bench")
+    log.begin()
+    return log
+
+
+def _plain(record: Record) -> pa.Table:
+    # pyiceberg wants microseconds, and neither likes a map without a field id.
+    row = row_of(record)
+    fields = []
+    for field in HOT_SCHEMA:
+        if pa.types.is_timestamp(field.type):
+            fields.append(pa.field(field.name, pa.timestamp("us")))
+        else:
+            fields.append(pa.field(field.name, field.type))
+    return pa.Table.from_pylist([row], schema=pa.schema(fields))
