@@ -19,12 +19,19 @@ _KEPT_SETTINGS: Final = (
     "'unleash.enterprise.auth.oidc', 'unleash.enterprise.auth.saml'"
 )
 
+# Escapes that json accepts and PostgreSQL refuses to look at: NUL and half surrogate pairs. One
+# such row would fail the whole function.
+_NO_TEXT: Final = (
+    r"\\u(0000|[dD][89abAB]..(?!\\u[dD][c-fC-F]))|(?<!\\u[dD][89abAB]..)\\u[dD][c-fC-F]"
+)
+
 # By name: what they return, and their body; {schema} is where Unleash keeps its tables.
 FUNCTIONS: Final[Mapping[str, tuple[str, str]]] = {
     "settings": (
         "name text, content json",
         "SELECT s.name::text, CASE WHEN json_typeof(s.content) IS DISTINCT FROM 'object'"
-        " THEN to_json(json_typeof(s.content))"
+        " THEN to_json(nullif(json_typeof(s.content), 'null'))"
+        f" WHEN s.content::text ~ '{_NO_TEXT}' THEN to_json('unreadable'::text)"
         # Whether a password is disabled depends on the key being there at all.
         " WHEN s.name = 'unleash.auth.simple' AND s.content->'disabled' IS NULL THEN '{{}}'::json"
         " WHEN s.name = 'unleash.auth.simple'"

@@ -16,7 +16,7 @@ import msgspec
 from warehouse.errors import LedgerFailure
 from warehouse.files import replace
 from warehouse.merkle import Frontier
-from warehouse.record import NO_PREVIOUS, Instance, Snapshot, decode, sha256_hex
+from warehouse.record import NO_PREVIOUS, Instance, Snapshot, parse, sha256_hex
 
 STATE_FILE: Final = "signer.journal"
 _FORMAT: Final = 1
@@ -59,7 +59,7 @@ class Memory:
 
     def after(self, payload: bytes) -> "Memory":
         """The memory once this payload is the newest record."""
-        content = decode(payload)
+        content = parse(payload)
         heads = self.heads
         if isinstance(content, Snapshot):
             head = Head(content.instance, content.seq + 1, sha256_hex(payload))
@@ -94,7 +94,7 @@ def write_journal(path: Path, journal: Journal) -> None:
         heads=list(before.heads.values()),
     )
     lines = b"\n".join([msgspec.json.encode(state), *journal.batch, b""])
-    replace(path, path.with_name(f".{path.name}.{os.getpid()}"), lambda p: _write(p, lines))
+    replace(path, path.with_name(f".{path.name}.{os.getpid()}"), lines, mode=0o600)
 
 
 def read_journal(path: Path) -> Journal:
@@ -117,9 +117,3 @@ def read_journal(path: Path) -> Journal:
         state.origin, Frontier(state.size, roots), {head.instance: head for head in state.heads}
     )
     return Journal(memory, tuple(batch))
-
-
-def _write(path: Path, content: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)

@@ -148,12 +148,9 @@ def _migrations(transaction: Transaction) -> Migrations:
 
 
 def _instance_id(transaction: Transaction, schema: Schema) -> str:
-    sql = (
-        "SELECT content->>'id' AS id FROM settings"
-        " WHERE name = 'instanceInfo' AND content->>'id' IS NOT NULL"
-    )
-    rows = transaction.rows(fit(sql, schema, {}))
-    return str(rows[0]["id"]) if rows else NEVER_STARTED
+    sql = "SELECT min(content->>'id') FILTER (WHERE name = 'instanceInfo') AS id FROM settings"
+    found = _if_possible(transaction, fit(sql, schema, {})).get("id")
+    return _text(found) or NEVER_STARTED
 
 
 def _origin(
@@ -175,7 +172,7 @@ def _origin(
 
 
 def _if_possible(transaction: Transaction, sql: str) -> Mapping[str, object]:
-    # Managed services take some of these functions away.
+    # Managed services take some functions away, and an id can be malformed.
     try:
         return transaction.one(sql)
     except DBAPIError as error:

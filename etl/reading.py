@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from etl.catalogue.listings import APPS, CHANGES, FLAGS, LISTINGS, Listing
 from etl.moment import Moment, look
-from etl.snapshot import Reading, Row, names_of, remarks_of, values_of
+from etl.snapshot import Reading, Row, names_of, remarks_of, require_recordable, values_of
 from etl.source import Source, Transaction, first_line
 from etl.statistic import (
     Catalogue,
@@ -141,7 +141,9 @@ class _Asker:
 
     def _list(self, listing: Listing, transaction: Transaction) -> None:
         def note() -> None:
-            self._findings.listed[listing.name] = transaction.rows(self._fit(listing.sql))
+            rows = transaction.rows(self._fit(listing.sql))
+            require_recordable(rows)
+            self._findings.listed[listing.name] = rows
 
         self._attempt(transaction, note, (listing.name,))
 

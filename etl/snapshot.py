@@ -28,6 +28,8 @@ T = TypeVar("T")
 MAX_NAMES: Final = 5_000
 # A record has 1 MiB; each of the lists in it may take a fifth.
 MAX_NAME_BYTES: Final = 200_000
+MAX_LABELS: Final = 200
+MAX_LABEL_LENGTH: Final = 500
 NEVER_STARTED: Final = "unresolved-instance-id"
 
 
@@ -95,6 +97,7 @@ def values_of(
     """Turn the rows of a probe into statistics. Raises ValueError for what is no value."""
     if probe.label:
         (statistic,) = statistics
+        _require_labels([str(row["label"]) for row in rows])
         return {
             f"{statistic.name}.{label_text(row['label'])}": value_of(
                 statistic.kind, row[statistic.name]
@@ -103,6 +106,15 @@ def values_of(
         }
     (row,) = rows
     return {s.name: value_of(s.kind, row[s.name]) for s in statistics}
+
+
+def _require_labels(labels: Sequence[str]) -> None:
+    # A record has 1 MiB for everything, and nobody reads a thousand types of anything.
+    if len(labels) > MAX_LABELS:
+        raise ValueError(f"{len(labels)} labels, more than {MAX_LABELS}")
+    for label in labels:
+        if len(label_text(label)) > MAX_LABEL_LENGTH:
+            raise ValueError(f"a label of {len(label)} characters, beginning {label[:20]!r}")
 
 
 def value_of(kind: str, found: object) -> Value:
@@ -130,6 +142,14 @@ def remarks_of(probe: Probe, statistics: Sequence[Statistic], row: Row) -> dict[
     rows = "row" if count == 1 else "rows"
     text = f"{count} malformed {rows} left out, {row['odd_example']!r} first: {probe.odd.reason}"
     return {statistic.name: text for statistic in statistics}
+
+
+def require_recordable(rows: Sequence[Row]) -> None:
+    """Raise ValueError for a number that no record can hold."""
+    for row in rows:
+        for name, value in row.items():
+            if isinstance(value, int) and abs(value) > MAX_INTEGER:
+                raise ValueError(f"{name} {value} is beyond ±(2^53 - 1)")
 
 
 def names_of(

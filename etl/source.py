@@ -7,12 +7,13 @@ statistic that fails is unavailable with its reason and costs no other.
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 
 import psycopg
-from sqlalchemy import URL, Connection, NullPool, create_engine, make_url
+from sqlalchemy import URL, Connection, NullPool, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
+from etl.patience import PatientConnection
 from etl.settings import SourceSettings
 from etl.snapshot import Row
 from warehouse.errors import BadSettings, Failure, SourceFailure, SourceRefused, SourceUnreachable
@@ -80,6 +81,7 @@ class Source:
                 "tcp_user_timeout": 30_000,
             },
         )
+        event.listen(self._engine, "do_connect", self._connect)
 
     @property
     def host(self) -> str | None:
@@ -91,6 +93,14 @@ class Source:
         """The address as messages show it: no password, no parameters."""
         plain = self._url.set(query={}, drivername="postgresql")
         return plain.render_as_string(hide_password=True)
+
+    def _connect(
+        self, _dialect: object, _record: object, words: list[str], options: dict[str, Any]
+    ) -> PatientConnection:
+        connection = PatientConnection.connect(*words, **options)
+        # The server has its own timeout for a statement; the rest is for the way there and back.
+        connection.patience = self.settings.statement_timeout + self.settings.connect_timeout
+        return connection
 
     @contextmanager
     def transaction(self, *, snapshot: str | None = None) -> Iterator[Transaction]:

@@ -11,6 +11,7 @@ import pytest
 from etl.access import grants_for_source
 from etl.catalogue import UNLEASH
 from etl.reading import read
+from etl.settings import SourceSettings
 from etl.snapshot import Reading
 from etl.settings import SourceSettings
 from etl.source import Source
@@ -50,13 +51,13 @@ class Reader:
         return read(self.source(**changes), catalogue)
 
 
-def grants_of(database: Database, *, functions: bool = False) -> str:
+def grants_of(database: Database, *, functions: bool = True) -> str:
     """Return the SQL that `tallybook grants` prints for a database as it is now."""
     settings = SourceSettings("prod", database.url)
     return grants_for_source(settings, ROLE, None, None, functions=functions)
 
 
-def let_in(database: Database, *, functions: bool = False) -> Reader:
+def let_in(database: Database, *, functions: bool = True) -> Reader:
     """Run the grants as an administrator would, and give the role a password."""
     database.execute(grants_of(database, functions=functions))
     database.execute(f"ALTER ROLE {ROLE} PASSWORD '{PASSWORD}'")

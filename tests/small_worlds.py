@@ -12,15 +12,11 @@ from warehouse.record import Value
 
 @dataclass(frozen=True)
 class World:
-    """Some rows, and the values of the statistics that count them.
-
-    `functions` says that only the functions of `tallybook grants --functions` can tell.
-    """
+    """Some rows, and the values of the statistics that count them."""
 
     story: str
     sql: str
     values: dict[str, Value]
-    functions: bool = False
 
 
 def _setting(name: str, content: str) -> str:
@@ -298,7 +294,6 @@ ACCESS: Final = (
             "orphanedApiTokens.all": 2,
             "orphanedApiTokens.active": 1,
         },
-        functions=True,
     ),
     World(
         "personal tokens are people's, service tokens are service accounts'",

@@ -123,7 +123,7 @@ MALFORMED = (
            VALUES (date_trunc('month', now(), 'UTC')::date, 'api', 200, 9007199254740992)""",
         {},
         {},
-        {"trafficThisMonth": "9007199254740992 is beyond ±(2^53 - 1)"},
+        {"trafficThisMonth": "expected a count, found 9007199254740992"},
     ),
     Malformed(
         "numbers that PostgreSQL cannot add up",
@@ -134,7 +134,7 @@ MALFORMED = (
         {},
         {
             **{f"productionChanges.last{days}": "bigint out of range" for days in (30, 60, 90)},
-            "names.changes": "9223372036854775807 is beyond ±(2^53 - 1)",
+            "names.changes": "updates 9223372036854775807 is beyond ±(2^53 - 1)",
         },
     ),
     Malformed(
@@ -151,7 +151,7 @@ MALFORMED = (
            SELECT n, 'a', repeat('x', 200) || n FROM generate_series(1, 6000) AS n""",
         {},
         {},
-        {"apiTokens": "6000 labels: more than 1000 are no longer a statistic"},
+        {"apiTokens": "6000 labels, more than 200"},
     ),
     Malformed(
         "a type as long as a book",

@@ -25,10 +25,10 @@ EDGE = "edgeInstanceUsage"
 def test_a_small_world_has_the_numbers_it_was_made_with(unleash: Database, world: World) -> None:
     unleash.execute(world.sql)
 
-    reading = let_in(unleash, functions=world.functions).read()
+    reading = let_in(unleash).read()
 
     assert {name: reading.stats.get(name) for name in world.values} == world.values
-    assert reading.troubles == []
+    assert reading.unavailable == []
     assert reading.remarks == {}
 
 
@@ -131,7 +131,7 @@ def test_one_connection_and_four_tell_the_same(lived_in_reader: Reader) -> None:
 
     assert four.stats == one.stats
     assert four.names == one.names
-    assert (four.troubles, four.remarks) == ([], {})
+    assert (four.unavailable, four.remarks) == ([], {})
 
 
 def test_a_reading_says_where_and_when_it_was_taken(reader: Reader) -> None:
@@ -160,7 +160,7 @@ def test_a_schema_of_another_name_is_read_in_place_of_public(reader: Reader) -> 
     reading = reader.read(schema='Fläche, grün"; --')
 
     assert reading.stats["users"] == 1
-    assert reading.troubles == []
+    assert reading.unavailable == []
 
 
 def edge_usage(reading: Reading) -> dict[str, object]:

@@ -22,7 +22,7 @@ import msgspec
 from warehouse.contract import ViewInputs, statements, text
 from warehouse.definitions import read_definitions
 from warehouse.errors import CannotStore, LedgerFailure
-from warehouse.files import replace
+from warehouse.files import adopt, replace
 from warehouse.layout import Layout
 
 if TYPE_CHECKING:
@@ -79,10 +79,14 @@ def build(root: Path, *, mount: "Mount | None" = None, to: Path | None = None) -
     )
     target = to or layout.catalog
     draft = (to.parent if to else layout.drafts) / f".{target.name}.{os.getpid()}"
-    replace(target, draft, lambda path: _write(path, inputs, mount))
+    try:
+        _write(draft, inputs, mount)
+        adopt(target, draft)
+    finally:
+        draft.unlink(missing_ok=True)
     if target == layout.catalog:
         stamp_draft = layout.drafts / f"catalog.json.{os.getpid()}"
-        replace(layout.catalog_stamp, stamp_draft, lambda path: _write_stamp(path, stamp))
+        replace(layout.catalog_stamp, stamp_draft, msgspec.json.encode(stamp))
     return target
 
 
@@ -111,10 +115,6 @@ def _write(draft: Path, inputs: ViewInputs, mount: "Mount | None") -> None:
     except duckdb.Error as error:
         raise LedgerFailure(f"cannot build the catalogue: {error}") from error
     draft.chmod(0o444)
-
-
-def _write_stamp(draft: Path, stamp: Stamp) -> None:
-    draft.write_bytes(msgspec.json.encode(stamp))
 
 
 def _read_stamp(layout: Layout) -> Stamp | None:

@@ -9,7 +9,7 @@ import errno
 import fcntl
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -37,21 +37,51 @@ def storing(what: Path) -> Iterator[None]:
         ) from error
 
 
-def publish_new(target: Path, draft: Path, write: Callable[[Path], None]) -> None:
-    """Give `target` to what `write` puts into `draft`, durably; refuse to replace a file.
+def publish_new(target: Path, draft: Path, content: bytes | memoryview) -> None:
+    """Give `target` to `content`, durably; refuse to replace a file.
 
     Raises FileExistsError when the name is taken, CannotStore for everything
     else that goes wrong. The draft is gone afterwards, whatever happens.
     """
     try:
-        _write_flushed(draft, write)
+        _write_flushed(draft, content)
         if not _link(draft, target):
             raise FileExistsError(target)
         with storing(target.parent):
             flush_folder(target.parent)
     finally:
-        with suppress(OSError):
-            draft.unlink()
+        _forget(draft)
+
+
+def replace(target: Path, draft: Path, content: bytes | memoryview, *, mode: int = 0o666) -> None:
+    """Put `content` in the place of `target`, durably and at once. Raises CannotStore."""
+    try:
+        _write_flushed(draft, content, mode)
+        _rename(draft, target)
+    finally:
+        _forget(draft)
+
+
+def adopt(target: Path, draft: Path) -> None:
+    """Put the finished file `draft` in the place of `target`, durably and at once."""
+    with storing(draft):
+        descriptor = os.open(draft, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    _rename(draft, target)
+
+
+def _write_flushed(path: Path, content: bytes | memoryview, mode: int = 0o666) -> None:
+    with storing(path):
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
+        # Unbuffered and closed explicitly: an error of the disk must not get lost in a close.
+        with os.fdopen(descriptor, "wb", buffering=0) as file:
+            view = memoryview(content)
+            while view:
+                view = view[file.write(view) :]
+            os.fsync(descriptor)
 
 
 def _link(draft: Path, target: Path) -> bool:
@@ -64,26 +94,15 @@ def _link(draft: Path, target: Path) -> bool:
     return True
 
 
-def replace(target: Path, draft: Path, write: Callable[[Path], None]) -> None:
-    """Put what `write` puts into `draft` in the place of `target`, durably and at once."""
-    try:
-        _write_flushed(draft, write)
-        with storing(target):
-            draft.replace(target)
-            flush_folder(target.parent)
-    finally:
-        with suppress(OSError):
-            draft.unlink()
+def _rename(draft: Path, target: Path) -> None:
+    with storing(target):
+        draft.replace(target)
+        flush_folder(target.parent)
 
 
-def _write_flushed(draft: Path, write: Callable[[Path], None]) -> None:
-    with storing(draft):
-        write(draft)
-        descriptor = os.open(draft, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+def _forget(draft: Path) -> None:
+    with suppress(OSError):
+        draft.unlink()
 
 
 def flush_folder(folder: Path) -> None:
@@ -106,8 +125,8 @@ def exclusive_lock(path: Path, *, wait_seconds: float) -> Iterator[None]:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         _wait_for_lock(descriptor, path, wait_seconds)
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+        # Always as wide: truncating the file first would cost as much as a flush.
+        os.pwrite(descriptor, f"{os.getpid():<12}".encode(), 0)
         yield
     finally:
         os.close(descriptor)
@@ -120,7 +139,7 @@ def _wait_for_lock(descriptor: int, path: Path, wait_seconds: float) -> None:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if time.monotonic() >= deadline:
-                holder = os.pread(descriptor, 32, 0).decode(errors="replace") or "unknown"
+                holder = os.pread(descriptor, 32, 0).decode(errors="replace").strip() or "unknown"
                 raise Locked(
                     f"{str(path)!r} is held by process {holder}, "
                     f"which did not finish within {wait_seconds:g} s",

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from warehouse.errors import BrokenHistory, LedgerFailure
 from warehouse.files import flush_folder, publish_new, storing
 from warehouse.layout import Layout, log_key
-from warehouse.record import Record, decode
+from warehouse.record import Record, parse
 from warehouse.rows import HOT_SCHEMA, Row, row_of
 
 _READ_ERRORS: Final = (pa.ArrowException, OSError, ValueError)
@@ -54,13 +54,13 @@ class Ledger:
         Raises LedgerFailure when the place is taken by other records, CannotStore
         when the disk does not take them.
         """
-        rows = [row_of(record, decode(record.payload)) for record in records]
+        rows = [row_of(record, parse(record.payload)) for record in records]
         table = pa.Table.from_pylist(rows, schema=HOT_SCHEMA)
         name = self.layout.hot_name(rows[0]["log"], rows[0]["index"])
         target = self.layout.epoch(self.layout.live_epoch()) / name
         draft = self.layout.drafts / f"{name}.{os.getpid()}"
         try:
-            publish_new(target, draft, lambda path: _write(table, path))
+            publish_new(target, draft, _parquet(table))
         except FileExistsError:
             self._require_same(target, records)
         return target
@@ -80,7 +80,7 @@ class Ledger:
             return
         draft = self.layout.drafts / f"{sha256}.{os.getpid()}"
         with suppress(FileExistsError):
-            publish_new(target, draft, lambda path: _write_bytes(path, content))
+            publish_new(target, draft, content)
 
     def end_of(self, origin: str) -> int:
         """How many records of this log there are: one more than the newest index, or 0."""
@@ -129,10 +129,11 @@ def _row_count(path: Path) -> int:
         raise Unreadable(f"cannot read {str(path)!r}: {error}") from error
 
 
-def _write(table: pa.Table, path: Path) -> None:
+def _parquet(table: pa.Table) -> memoryview:
+    sink = pa.BufferOutputStream()
     pq.write_table(
         table,
-        path,
+        sink,
         compression="zstd",
         write_page_checksum=True,
         # A hot file is one row group of few rows: statistics and dictionaries
@@ -141,7 +142,4 @@ def _write(table: pa.Table, path: Path) -> None:
         use_dictionary=False,
         store_schema=False,
     )
-
-
-def _write_bytes(path: Path, content: bytes) -> None:
-    path.write_bytes(content)
+    return memoryview(sink.getvalue())

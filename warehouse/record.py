@@ -194,6 +194,14 @@ def decode(payload: bytes) -> AnyPayload:
         raise NotCanonical(f"payload is not JSON: {error}") from None
     if again != payload:
         raise NotCanonical("payload is not in canonical form")
+    return parse(payload)
+
+
+def parse(payload: bytes) -> AnyPayload:
+    """Read a payload whose bytes are known to be canonical: those this process has encoded.
+
+    Raises NotCanonical for a type or a field that no record has.
+    """
     try:
         decoded: AnyPayload = _DECODER.decode(payload)
     except msgspec.DecodeError as error:
