@@ -41,7 +41,10 @@ def init(
     origin: str | None,
     as_json: bool,
 ) -> None:
-    """Make a new history: settings, key, signer's state and warehouse. Overwrites nothing."""
+    """Make a new history.
+
+    Settings, signing key, signer's state and an empty warehouse. Overwrites nothing.
+    """
     from etl.init import default_origin, new_sources
     from etl.init import init as make
 
@@ -66,7 +69,10 @@ def init(
 @pass_door
 @click.pass_context
 def doctor(context: click.Context, door: Door, source: str | None, as_json: bool) -> None:
-    """Check everything a snapshot needs; each line ok, warning or failure with what to do."""
+    """Check everything a snapshot needs.
+
+    Each line is ok, a warning or a failure, with what to do.
+    """
     from etl.doctor import examine
     from etl.report import findings_json, print_findings
 
@@ -103,7 +109,11 @@ def grants(
     functions: bool,
     as_json: bool,
 ) -> None:
-    """Print the SQL of the role that may read what is counted, and nothing else."""
+    """Print the SQL of the least-privilege role.
+
+    It may read what is counted, and nothing else. For the database of a source as it is now,
+    or for a release of Unleash.
+    """
     from etl.access import grants_for_release, grants_for_source
 
     if release:
@@ -120,7 +130,7 @@ def grants(
 @click.option("--markdown", is_flag=True, help="Print the page docs/statistics.md.")
 @json_option
 def statistics(markdown: bool, as_json: bool) -> None:
-    """Print the dictionary: what every statistic means."""
+    """Print what every statistic means."""
     from etl.dictionary import as_json as dictionary_json
     from etl.dictionary import as_markdown
     from etl.report import print_dictionary
@@ -142,7 +152,9 @@ def statistics(markdown: bool, as_json: bool) -> None:
 def snapshot(
     context: click.Context, door: Door, source: str | None, dry_run: bool, as_json: bool
 ) -> None:
-    """Read every statistic in one moment, sign it, and append it to the history.
+    """Read, sign and keep every statistic.
+
+    All of one source in one consistent moment, appended to the history.
 
     \b
     Exit code 0: all of it. 3: some statistic or source was unavailable.
@@ -198,7 +210,10 @@ def keys_show(door: Door, as_json: bool) -> None:
 @click.command(epilog="Example: tallybook demo --to demo")
 @click.option("--to", "folder", default="demo", show_default=True, metavar="DIR")
 def demo(folder: str) -> None:
-    """Show the whole product on an Unleash database of its own, in under a minute."""
+    """Show the whole product in under a minute.
+
+    On an Unleash database of its own, which ends with the demo.
+    """
     from etl.demo.story import tell_story
 
     tell_story(Path(folder))

@@ -14,7 +14,9 @@ from pathlib import Path
 
 from sqlalchemy import URL
 
+from etl.catalogue import UNLEASH
 from etl.log import SigningLog
+from etl.reading import definitions_of
 from etl.run import TOOL
 from etl.settings import FILE_NAME, check_origin, load_settings
 from etl.signing import create_key
@@ -90,6 +92,7 @@ def init(folder: Path, sources: list[NewSource], origin: str) -> Made:
         load_settings(folder / FILE_NAME)
         ledger = Ledger(folder / "history")
         ledger.create()
+        ledger.keep_definitions(*definitions_of(UNLEASH))
         SigningLog(origin, ledger, signer, state, TOOL).begin()
         catalog.refresh(folder / "history")
     return Made(folder, origin, signer.public_key.key_id, passwords)

@@ -31,6 +31,8 @@ _FUNCTION_COLUMNS: Final = f"""
     CROSS JOIN unnest(p.proargnames) AS argument
     WHERE n.nspname = {literal(FUNCTION_SCHEMA)}
       AND p.proname IN ({", ".join(map(literal, FUNCTIONS))})
+      -- Another Unleash may live in another schema of the same database.
+      AND strpos(p.prosrc, replace(current_setting('search_path'), ', pg_catalog', '.')) > 0
 """
 _ORIGIN = """
     SELECT clock_timestamp() AS db_time,

@@ -104,10 +104,13 @@ def print_dictionary() -> None:
     """Print the dictionary as a table."""
     out = console()
     for subject, group in groupby(UNLEASH.definitions(), key=lambda d: d.subject):
-        made = table(("statistic", "meaning", "unit", "window", "since", "definition"))
+        columns = ("statistic", "meaning", "unit", "window", "since", "definition", "reads")
+        made = table(columns)
         for d in group:
             name = f"{d.name}.{{label}}" if d.labelled else d.name
-            made.add_row(name, d.meaning, d.unit, d.window, d.since, d.hash[:12])
+            made.add_row(
+                name, d.meaning, d.unit, d.window, d.since, d.hash[:12], ", ".join(d.reads)
+            )
         out.print(Text(f"\n{subject}", style="bold cyan"))
         out.print(made)
 

@@ -46,8 +46,7 @@ def take_snapshots(
     log.heal()
     outcomes = [read_source(settings, name, tell) for name in names]
     readings = [outcome.reading for outcome in outcomes if outcome.reading]
-    content, sha256 = definitions_of(UNLEASH)
-    log.ledger.keep_definitions(content, sha256)
+    log.ledger.keep_definitions(*definitions_of(UNLEASH))
     records = iter(log.append(readings))
     new_names = {statistic for reading in readings for statistic in reading.stats}
     catalog.refresh(settings.warehouse, new_statistics=new_names)

@@ -51,15 +51,15 @@ class Reader:
         return read(self.source(**changes), catalogue)
 
 
-def grants_of(database: Database, *, functions: bool = True) -> str:
+def grants_of(database: Database, *, functions: bool = True, schema: str = "public") -> str:
     """Return the SQL that `tallybook grants` prints for a database as it is now."""
-    settings = SourceSettings("prod", database.url)
+    settings = SourceSettings("prod", database.url, schema=schema)
     return grants_for_source(settings, ROLE, None, None, functions=functions)
 
 
-def let_in(database: Database, *, functions: bool = True) -> Reader:
+def let_in(database: Database, *, functions: bool = True, schema: str = "public") -> Reader:
     """Run the grants as an administrator would, and give the role a password."""
-    database.execute(grants_of(database, functions=functions))
+    database.execute(grants_of(database, functions=functions, schema=schema))
     database.execute(f"ALTER ROLE {ROLE} PASSWORD '{PASSWORD}'")
     return Reader(database)
 

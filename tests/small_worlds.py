@@ -365,16 +365,14 @@ LIMITS: Final = (
             ('5', 'archived', 'default', 'production', 'default', '[{},{},{},{},{}]'),
             ('6', 'archived', 'default', 'production', 'default', '[{"values": [1,2,3,4]}]'),
             ('7', 'archived', 'default', 'production', 'default', '[]');
-        INSERT INTO feature_environments (environment, feature_name, enabled) VALUES
-            ('production', 'live', true), ('development', 'live', false),
-            ('production', 'second', true), ('production', 'other', true),
-            ('production', 'archived', true), ('development', 'archived', true)
+        INSERT INTO project_environments (project_id, environment_name)
+        VALUES ('x', 'production'), ('x', 'development'), ('x', 'test')
         """,
         {
             "maxEnvironmentStrategies": 2,
             "maxConstraints": 3,
             "maxConstraintValues": 2,
-            "largestProjectFeatureEnvironments": 3,
+            "largestProjectFeatureEnvironments": 4,
         },
     ),
     World(

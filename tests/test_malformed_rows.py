@@ -9,12 +9,13 @@ from etl.catalogue import UNLEASH
 from etl.grants import granted_columns
 from etl.snapshot import MAX_NAME_BYTES, MAX_NAMES, Place, Reading
 from etl.statistic import needed
-from tests.readers import Reader
+from tests.readers import Reader, let_in
+from tests.servers import Database
 from warehouse.record import MAX_PAYLOAD, NO_PREVIOUS, encode
 
 pytestmark = pytest.mark.slow
 
-LONE_SURROGATE = "unsupported Unicode escape sequence"
+NO_CHARACTER = r'''{{"enabled": true, "certificate": "\u{}"}}'''
 ODD_CONSTRAINTS = "constraints, or the values of one, are no JSON array"
 ODD_SETTING = "the setting is no JSON object"
 SAML = "unleash.enterprise.auth.saml"
@@ -80,13 +81,7 @@ MALFORMED = (
         {},
     ),
     *(odd_setting(content) for content in ("5", '"text"', "true", '[{"enabled": true}]')),
-    Malformed(
-        "a setting with an escape that is no character",
-        f"""INSERT INTO settings VALUES ('{SAML}', '{{"enabled": true, "cert": "\\u0000"}}')""",
-        {},
-        {},
-        {"SAMLenabled": LONE_SURROGATE},
-    ),
+    *(odd_setting(NO_CHARACTER.format(letter)) for letter in ("0000", "d83d", "DFFFx")),
     Malformed(
         "people seen at the end of time",
         """INSERT INTO users (username, seen_at, deleted_at) VALUES
@@ -140,7 +135,7 @@ MALFORMED = (
     Malformed(
         "a token of a type in other letters",
         """INSERT INTO api_tokens (secret, username, type)
-           VALUES ('1', 'a', 'тип'), ('2', 'b', E'a\\nb')""",
+           VALUES (':1', 'a', 'тип'), (':2', 'b', E'a\\nb')""",
         {"apiTokens.%D1%82%D0%B8%D0%BF": 1, "apiTokens.a%0Ab": 1},
         {},
         {},
@@ -148,7 +143,7 @@ MALFORMED = (
     Malformed(
         "thousands of types",
         """INSERT INTO api_tokens (secret, username, type)
-           SELECT n, 'a', repeat('x', 200) || n FROM generate_series(1, 6000) AS n""",
+           SELECT ':' || n, 'a', repeat('x', 200) || n FROM generate_series(1, 6000) AS n""",
         {},
         {},
         {"apiTokens": "6000 labels, more than 200"},
@@ -156,7 +151,7 @@ MALFORMED = (
     Malformed(
         "a type as long as a book",
         """INSERT INTO api_tokens (secret, username, type)
-           VALUES ('1', 'a', repeat('x', 2000000))""",
+           VALUES (':1', 'a', repeat('x', 2000000))""",
         {},
         {},
         {"apiTokens": "a label of 2000000 characters, beginning 'xxxxxxxxxxxxxxxxxxxx'"},
@@ -186,6 +181,7 @@ def test_a_malformed_row_costs_at_most_its_own_statistic(
 BESIDE = (
     *("featureToggles", "featureTogglesByType.release", "maxEnvironmentStrategies"),
     *("largestFeatureEnvironmentSize", "largestProjectEnvironmentSize", "licensedUsers"),
+    "largestProjectFeatureEnvironments",
 )
 
 
@@ -293,8 +289,24 @@ def test_an_instance_without_an_id_is_one_that_never_started(reader: Reader, con
     assert reading.troubles == []
 
 
-def test_a_malformed_id_is_told_through_the_functions_too(reader: Reader) -> None:
-    reader.database.execute("""
-        UPDATE settings SET content = '{"id": "\\u0000"}' WHERE name = 'instanceInfo'
-    """)
-    assert reader.read().instance.id == "unresolved-instance-id"
+def test_an_escaped_pair_of_surrogates_is_a_character(reader: Reader) -> None:
+    content = NO_CHARACTER.format(r"d83e\udd8a")
+    reader.database.execute(f"INSERT INTO settings VALUES ('{SAML}', '{content}')")
+
+    reading = reader.read()
+
+    assert reading.stats["SAMLenabled"] is True
+    assert reading.remarks == {}
+
+
+def test_without_functions_a_malformed_setting_costs_its_own_switch(unleash: Database) -> None:
+    content = NO_CHARACTER.format("0000")
+    unleash.execute(f"INSERT INTO settings VALUES ('{SAML}', '{content}')")
+    unleash.execute(f"UPDATE settings SET content = '{content}' WHERE name = 'instanceInfo'")
+
+    reading = let_in(unleash, functions=False).read()
+
+    assert reading.instance.id == "unresolved-instance-id"
+    assert [(missing.statistic, missing.reason) for missing in reading.troubles] == [
+        ("SAMLenabled", "unsupported Unicode escape sequence")
+    ]

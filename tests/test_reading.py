@@ -150,17 +150,34 @@ def test_a_reading_says_where_and_when_it_was_taken(reader: Reader) -> None:
     assert abs(reading.db_time - reading.taken_at) < timedelta(seconds=5)
 
 
-def test_a_schema_of_another_name_is_read_in_place_of_public(reader: Reader) -> None:
-    reader.database.execute("""
+def test_a_schema_of_another_name_is_read_in_place_of_public(unleash: Database) -> None:
+    odd = 'Fläche, grün"; --'
+    unleash.execute("""
         ALTER SCHEMA public RENAME TO "Fläche, grün""; --";
         CREATE SCHEMA public;
         CREATE TABLE public.users (id int);
     """)
 
-    reading = reader.read(schema='Fläche, grün"; --')
+    reading = let_in(unleash, schema=odd).read(schema=odd)
 
     assert reading.stats["users"] == 1
     assert reading.unavailable == []
+
+
+def test_functions_tell_only_of_the_schema_that_they_were_made_for(unleash: Database) -> None:
+    unleash.execute("""
+        CREATE SCHEMA other;
+        CREATE TABLE other.features AS SELECT * FROM features;
+        CREATE TABLE other.settings AS SELECT * FROM settings WHERE false;
+        CREATE TABLE other.migrations AS SELECT * FROM migrations;
+    """)
+    let_in(unleash)
+    without = let_in(unleash, schema="other", functions=False)
+
+    there, elsewhere = without.read(), without.read(schema="other")
+
+    assert there.instance.id != "unresolved-instance-id"
+    assert elsewhere.instance.id == "unresolved-instance-id"
 
 
 def edge_usage(reading: Reading) -> dict[str, object]:

@@ -49,7 +49,10 @@ class Moment(click.ParamType[datetime]):
 def show(
     door: Door, source: str | None, at: datetime | None, as_json: bool, warehouse: str | None
 ) -> None:
-    """Show the newest snapshot, with what has changed since the one before."""
+    """Show the newest snapshot.
+
+    Grouped by subject, with what has changed since the one before.
+    """
     from warehouse.answer import endpoint_answer
     from warehouse.history import newest_two, sources
     from warehouse.show import snapshot_tables
@@ -85,7 +88,10 @@ def trend(
     as_json: bool,
     warehouse: str | None,
 ) -> None:
-    """Show statistics over time, as a table and a plot. A family's name means all of it."""
+    """Show statistics over time.
+
+    As a table and a plot. A family's name, such as activeUsers, means all of it.
+    """
     from warehouse.history import read_series
     from warehouse.show import print_trend, trend_json
 
@@ -106,7 +112,9 @@ def trend(
 @warehouse_option
 @pass_door
 def sql(door: Door, query: str, form: str, as_json: bool, warehouse: str | None) -> None:
-    """Ask the history one question in SQL (DuckDB's dialect), read-only.
+    """Ask the history a question in SQL.
+
+    One statement in DuckDB's dialect, read-only.
 
     The views are snapshots, statistic_values, latest, instances, statistics, definitions and
     ledger. "DESCRIBE snapshots" lists the columns of one.
@@ -139,7 +147,9 @@ def verify(
     as_json: bool,
     warehouse: str | None,
 ) -> None:
-    """Check every signature, position, chain and column of the history.
+    """Check that the history is what was signed.
+
+    Every signature, position, chain and column of it.
 
     \b
     Exit code 0: intact. 13: tampered with. 12: signed by a key that is not trusted.
@@ -176,7 +186,10 @@ def verify(
 def catalog(
     door: Door, root: str | None, to: str | None, as_json: bool, warehouse: str | None
 ) -> None:
-    """Build catalog.duckdb anew: the views that DuckDB and BI tools open."""
+    """Build catalog.duckdb anew.
+
+    It holds the views that DuckDB and BI tools open, and nothing else.
+    """
     from warehouse.catalog import build
     from warehouse.mount import Mount
 

@@ -97,14 +97,14 @@ def _psql(server: Server, url: str, folder: Path) -> Callable[[], object]:
     script = folder / "typed.sql"
     begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
     script.write_text(";\n".join([begin, *asked, "ROLLBACK"]) + ";\n")
-    words = [server.psql, "-X", "-q", "-o", os.devnull, "-v", "ON_ERROR_STOP=1", "-f", script, url]
+    words: list[str | Path] = [server.psql, "-X", "-q", "-o", os.devnull, "-v", "ON_ERROR_STOP=1", "-f", script, url]
     return lambda: subprocess.run(words, check=True)
 
 
 def _whole_command(url: str, folder: Path) -> tuple[float, float]:
     home = folder / "tally"
     init(home, new_sources([f"bench={url}"], []), "bench.example/log")
-    command = [Path(sys.executable).with_name("tallybook"), "snapshot"]
+    command: list[str | Path] = [Path(sys.executable).with_name("tallybook"), "snapshot"]
     seconds = median_seconds(
         lambda: subprocess.run(command, cwd=home, check=True, stdout=subprocess.DEVNULL), times=3
     )

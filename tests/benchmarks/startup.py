@@ -6,10 +6,8 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from etl.catalogue import UNLEASH
 from etl.init import init
 from etl.log import SigningLog
-from etl.reading import definitions_of
 from etl.run import open_log
 from etl.settings import load_settings
 from tests.benchmarks.report import Result, median_seconds
@@ -34,8 +32,6 @@ def run() -> list[Result]:
 
 def _fill(folder: Path) -> None:
     log: SigningLog = open_log(load_settings(folder / "tallybook.toml"))
-    content, sha256 = definitions_of(UNLEASH)
-    log.ledger.keep_definitions(content, sha256)
     for _ in range(100):
         log.append([a_reading()])
 
