@@ -16,7 +16,7 @@ from warehouse.errors import BadInput
 _TOO_MANY: Final = """
     SELECT c.relname || '.' || a.attname AS column_name,
            has_column_privilege(c.oid, a.attnum, 'SELECT') AS reads,
-           has_table_privilege(c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE')
+           has_table_privilege(c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER')
                OR has_column_privilege(c.oid, a.attnum, 'INSERT, UPDATE') AS writes
     FROM pg_catalog.pg_class AS c
     JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid
@@ -24,6 +24,10 @@ _TOO_MANY: Final = """
     WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND a.attnum > 0 AND NOT a.attisdropped
       AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_toast'
     ORDER BY 1
+"""
+_CREATES: Final = """
+    SELECT nspname::text AS name FROM pg_catalog.pg_namespace
+    WHERE nspname !~ '^pg_' AND has_schema_privilege(oid, 'CREATE') ORDER BY 1
 """
 _ROLE: Final = """
     SELECT current_user::text AS name, rolsuper, rolcreatedb, rolcreaterole, rolreplication,
@@ -42,6 +46,7 @@ class Access:
     secrets: tuple[str, ...]
     readable_besides: tuple[str, ...]
     writable: tuple[str, ...]
+    creates_in: tuple[str, ...]
 
 
 def access_of(transaction: Transaction) -> Access:
@@ -62,6 +67,7 @@ def access_of(transaction: Transaction) -> Access:
         writable=tuple(
             sorted({str(r["column_name"]).partition(".")[0] for r in rows if r["writes"]})
         ),
+        creates_in=tuple(str(row["name"]) for row in transaction.rows(_CREATES)),
     )
 
 

@@ -158,7 +158,7 @@ def snapshot(
 
     \b
     Exit code 0: all of it. 3: some statistic or source was unavailable.
-    14: no source could be reached.
+    14: a source could not be reached.
     """
     from etl.report import exit_code_of, outcomes_json, print_outcomes, telling
     from etl.run import read_source, take_snapshots

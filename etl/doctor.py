@@ -150,10 +150,15 @@ def _access(name: str, access: Access) -> Iterator[Finding]:
         too_many.append(f"reads secrets: {summary(access.secrets, 3)}")
     if access.writable:
         too_many.append(f"writes {len(access.writable)} tables")
+    if access.creates_in:
+        # Before PostgreSQL 15 everybody may, in public.
+        too_many.append(f"may create tables in schema {summary(access.creates_in, 3)}")
     if access.readable_besides:
         too_many.append(f"reads {len(access.readable_besides)} columns that nobody counts")
     if too_many:
         advice = "Use a role of its own: tallybook grants"
+        if access.creates_in == ("public",):
+            advice += "; and: REVOKE CREATE ON SCHEMA public FROM PUBLIC"
         yield Finding(name, "grants too many", "warning", "; ".join(too_many), advice)
     else:
         yield Finding(name, "grants too many", "ok", "none")

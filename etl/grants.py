@@ -20,9 +20,7 @@ def _table(column: str) -> str:
 
 
 # What names the instance and tells its release, beside what the statistics read.
-IDENTITY: Final = frozenset(
-    {"settings.name", "settings.content", "migrations.name", "migrations.run_on"}
-)
+IDENTITY: Final = frozenset({"settings.name", "settings.content", "migrations.name"})
 FORBIDDEN: Final = frozenset(
     {
         "api_tokens.secret",

@@ -106,7 +106,8 @@ def settings_text(origin: str, sources: list[NewSource], passwords: Mapping[str,
 
 
 def _source_table(source: NewSource, passwords: Mapping[str, Path]) -> str:
-    url = source.url.set(password=None, drivername="postgresql")
+    # Not set(password=None): None means no change there.
+    url = source.url._replace(password=None, drivername="postgresql")
     lines = [f"[source.{source.name}]", f'url = "{url.render_as_string(hide_password=False)}"']
     if source.name in passwords:
         lines.append(f'password_file = "state/{passwords[source.name].name}"')

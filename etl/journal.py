@@ -16,7 +16,7 @@ import msgspec
 from warehouse.errors import LedgerFailure
 from warehouse.files import replace
 from warehouse.merkle import Frontier
-from warehouse.record import NO_PREVIOUS, Instance, Snapshot, parse, sha256_hex
+from warehouse.record import NO_PREVIOUS, Instance, NotCanonical, Snapshot, parse, sha256_hex
 
 STATE_FILE: Final = "signer.journal"
 _FORMAT: Final = 1
@@ -100,19 +100,26 @@ def write_journal(path: Path, journal: Journal) -> None:
 def read_journal(path: Path) -> Journal:
     """Read the journal back. Raises LedgerFailure when it is missing or damaged."""
     try:
-        first, *batch = path.read_bytes().splitlines()
+        first, *batch = path.read_bytes().splitlines() or [b""]
         state = msgspec.json.decode(first, type=_State)
         roots = tuple(bytes.fromhex(root) for root in state.frontier)
+        for payload in batch:
+            parse(payload)
     except FileNotFoundError:
         raise LedgerFailure(
             f"the signer's state {str(path)!r} is missing",
             hint="Restore it from your backup: without it the signer cannot know what it signed.",
         ) from None
-    except (OSError, ValueError, msgspec.DecodeError) as error:
+    except (OSError, ValueError, msgspec.DecodeError, NotCanonical) as error:
         raise LedgerFailure(
             f"cannot read the signer's state {str(path)!r}: {error}",
             hint="Restore it from your backup.",
         ) from error
+    if state.format != _FORMAT:
+        raise LedgerFailure(
+            f"the signer's state {str(path)!r} is of format {state.format}, expected {_FORMAT}",
+            hint="A newer tallybook wrote it: use that one.",
+        )
     memory = Memory(
         state.origin, Frontier(state.size, roots), {head.instance: head for head in state.heads}
     )

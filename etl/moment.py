@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
+import psycopg
 from sqlalchemy.exc import DBAPIError
 
 from etl.functions import FUNCTIONS
@@ -19,6 +20,7 @@ from warehouse.record import Schema as Migrations
 
 # A database without these was not made by Unleash.
 _UNMISTAKABLE: Final = ("features", "settings", "migrations")
+_LONGEST_ID: Final = 500
 _IDENTITY: Final = ("settings.name", "settings.content", "migrations.name")
 
 # What functions of ours return reads like the columns of a table.
@@ -151,8 +153,16 @@ def _migrations(transaction: Transaction) -> Migrations:
 
 def _instance_id(transaction: Transaction, schema: Schema) -> str:
     sql = "SELECT min(content->>'id') FILTER (WHERE name = 'instanceInfo') AS id FROM settings"
-    found = _if_possible(transaction, fit(sql, schema, {})).get("id")
-    return _text(found) or NEVER_STARTED
+    try:
+        found = transaction.one(fit(sql, schema, {}))["id"]
+    except DBAPIError as error:
+        # Only what is malformed is no id; one that could not be read must not become another.
+        if not isinstance(error.orig, psycopg.DataError):
+            raise
+        transaction.restore()
+        return NEVER_STARTED
+    known = _text(found) or NEVER_STARTED
+    return known if len(known) <= _LONGEST_ID else NEVER_STARTED
 
 
 def _origin(
@@ -174,7 +184,7 @@ def _origin(
 
 
 def _if_possible(transaction: Transaction, sql: str) -> Mapping[str, object]:
-    # Managed services take some functions away, and an id can be malformed.
+    # Managed services take some of these functions away.
     try:
         return transaction.one(sql)
     except DBAPIError as error:

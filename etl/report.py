@@ -61,16 +61,10 @@ def print_outcomes(outcomes: Sequence["Outcome"], *, dry_run: bool) -> None:
     for outcome in outcomes:
         made.add_row(*_outcome_row(outcome, dry_run=dry_run))
     out.print(made)
+    err = console(stderr=True)
     for outcome in outcomes:
-        if outcome.failure:
-            out.print(Text(f"\n{outcome.source}: {outcome.failure}", style="red"))
-            out.print(f"hint: {outcome.failure.hint}" if outcome.failure.hint else "")
-        if outcome.reading:
-            for missing in outcome.reading.troubles:
-                line = f"{outcome.source}: {missing.statistic} is unavailable: {missing.reason}"
-                out.print(Text(line, style="yellow"))
-            for statistic, remark in outcome.reading.remarks.items():
-                out.print(Text(f"{outcome.source}: {statistic}: {remark}", style="yellow"))
+        for line, style in _complaints(outcome):
+            err.print(Text(line, style=style))
 
 
 def findings_json(findings: Sequence["Finding"]) -> list[dict[str, str | None]]:
@@ -120,6 +114,19 @@ def print_key(facts: Mapping[str, str]) -> None:
     for name in ("origin", "algorithm", "key_id", "vkey"):
         click.echo(f"{name:<10} {facts[name]}")
     click.echo(facts["pem"], nl=False)
+
+
+def _complaints(outcome: "Outcome") -> Iterator[tuple[str, str]]:
+    if failure := outcome.failure:
+        yield f"error: {failure}", "red"
+        if failure.hint:
+            yield f"hint: {failure.hint}", ""
+    if reading := outcome.reading:
+        for missing in reading.troubles:
+            line = f"{outcome.source}: {missing.statistic} is unavailable: {missing.reason}"
+            yield line, "yellow"
+        for statistic, remark in reading.remarks.items():
+            yield f"{outcome.source}: {statistic}: {remark}", "yellow"
 
 
 def _outcome_row(outcome: "Outcome", *, dry_run: bool) -> tuple[str | Text, ...]:

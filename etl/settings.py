@@ -18,6 +18,9 @@ import msgspec
 from warehouse.errors import BadSettings, CredentialFailure
 
 FILE_NAME: Final = "tallybook.toml"
+_A_DAY: Final = 86_400
+# As many as `tallybook grants` allows the role.
+_MOST_CONNECTIONS: Final = 8
 S = TypeVar("S", bound=msgspec.Struct)
 
 
@@ -134,7 +137,7 @@ def check_origin(origin: str, *, named: str) -> None:
 
 def _parse(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text())
+        return tomllib.loads(path.read_bytes().decode())
     except tomllib.TOMLDecodeError as error:
         raise BadSettings(f"{str(path)!r} is not TOML: {error}") from None
     except (OSError, UnicodeDecodeError) as error:
@@ -148,6 +151,8 @@ def _convert(table: Any, kind: type[S], prefix: str, path: Path) -> S:
             raise BadSettings(
                 f"{str(path)!r}: unknown key {prefix + key!r}", hint=_nearest(key, known)
             )
+        if table[key] == "":
+            raise BadSettings(f"{str(path)!r}: {prefix + key} is empty")
     try:
         return msgspec.convert(table, kind)
     except msgspec.ValidationError as error:
@@ -161,16 +166,24 @@ def _convert(table: Any, kind: type[S], prefix: str, path: Path) -> S:
 
 
 def _check(tables: Tables, sources: Mapping[str, SourceTable], path: Path) -> None:
-    check_origin(tables.origin, named="origin")
+    check_origin(tables.origin, named=f"{str(path)!r}: origin")
+    _check_range(f"{str(path)!r}: lock_timeout", tables.lock_timeout, 0, _A_DAY)
     for name, source in sources.items():
         where = f"{str(path)!r}: source.{name}"
-        if source.parallel < 1:
-            raise BadSettings(f"{where}.parallel must be at least 1, found {source.parallel}")
+        _check_range(f"{where}.parallel", source.parallel, 1, _MOST_CONNECTIONS)
         for key in ("connect_timeout", "statement_timeout", "lock_timeout"):
-            if getattr(source, key) <= 0:
-                raise BadSettings(f"{where}.{key} must be above 0, found {getattr(source, key)}")
+            # PostgreSQL counts milliseconds, and would take 0 for no limit at all.
+            _check_range(f"{where}.{key}", getattr(source, key), 0.001, _A_DAY)
         if source.password_file and source.password_env:
             raise BadSettings(f"{where} has password_file and password_env: keep one of them")
+        if not (source.server_url or "https://").startswith(("http://", "https://")):
+            raise BadSettings(f"{where}.server_url must begin with http:// or https://")
+
+
+def _check_range(named: str, value: float, least: float, most: float) -> None:
+    # Written so that nan, which TOML has, is refused as well.
+    if not least <= value <= most:
+        raise BadSettings(f"{named} must be from {least:g} to {most:g}, found {value:g}")
 
 
 def _source(name: str, table: SourceTable, path: Path) -> SourceSettings:

@@ -1,12 +1,13 @@
 """A snapshot as it was read, and its shape as a record. Pure."""
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Final, TypeVar
 from urllib.parse import quote
+
+import msgspec
 
 from etl.statistic import Probe, Statistic, Unavailable
 from warehouse.record import (
@@ -28,7 +29,7 @@ T = TypeVar("T")
 MAX_NAMES: Final = 5_000
 # A record has 1 MiB; each of the lists in it may take a fifth.
 MAX_NAME_BYTES: Final = 200_000
-MAX_LABELS: Final = 200
+MAX_LABELS: Final = 100
 MAX_LABEL_LENGTH: Final = 500
 NEVER_STARTED: Final = "unresolved-instance-id"
 
@@ -124,7 +125,10 @@ def value_of(kind: str, found: object) -> Value:
     if isinstance(found, int | Decimal) and not isinstance(found, bool):
         exact = Decimal(found)
         if exact.is_finite() and abs(exact) <= MAX_INTEGER:
-            return f"{exact.normalize():f}" if kind == "ratio" else int(exact)
+            if kind == "ratio":
+                return f"{exact.normalize():f}"
+            if kind != "switch" and exact == int(exact):
+                return int(exact)
     raise ValueError(f"expected a {kind}, found {found!r}")
 
 
@@ -162,7 +166,7 @@ def names_of(
     """
     kept_apps = _bounded([str(row["app_name"]) for row in apps])
     environments = _by_environment(changes, first_day, days)
-    kept_changes = _bounded(environments, lambda c: c.environment + "00000" * days)
+    kept_changes = _bounded(environments)
     projects = [
         ProjectFlags(
             project=str(row["project"]),
@@ -171,7 +175,7 @@ def names_of(
         )
         for row in flags
     ]
-    kept_flags = _bounded(projects, lambda p: p.project + "0" * 45)
+    kept_flags = _bounded(projects)
     omitted = {
         "apps": len(apps) - len(kept_apps),
         "changes": len(environments) - len(kept_changes),
@@ -200,12 +204,11 @@ def _by_environment(rows: Sequence[Row], first_day: date, days: int) -> list[Env
     ]
 
 
-def _bounded(items: Sequence[T], text: Callable[[T], str] = str) -> list[T]:
+def _bounded(items: Sequence[T]) -> list[T]:
     kept: list[T] = []
     size = 0
     for item in items[:MAX_NAMES]:
-        # As JSON: quotes and a comma, and escapes at their longest.
-        size += len(json.dumps(text(item)).encode()) + 3
+        size += len(msgspec.json.encode(item)) + len(",")
         if size > MAX_NAME_BYTES:
             break
         kept.append(item)

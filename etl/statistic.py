@@ -212,7 +212,8 @@ def why_unlisted(
     if missing:
         reason = f"{missing[0]}: not in this schema, Unleash older than {since}"
         return Unavailable(name, "schema", reason)
-    closed = [column for column in (*needs, *also) if column not in schema.readable]
+    read = dict.fromkeys((*needs, *also))
+    closed = [column for column in read if column not in schema.readable]
     if closed:
         return Unavailable(name, "permission", f"{', '.join(closed)}: permission denied")
     return None

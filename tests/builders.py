@@ -13,8 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from etl.journal import read_journal
-from etl.journal import STATE_FILE
+from etl.journal import STATE_FILE, read_journal
 from etl.log import SigningLog
 from etl.signing import KeySigner
 from etl.snapshot import Reading

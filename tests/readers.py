@@ -13,7 +13,6 @@ from etl.catalogue import UNLEASH
 from etl.reading import read
 from etl.settings import SourceSettings
 from etl.snapshot import Reading
-from etl.settings import SourceSettings
 from etl.source import Source
 from etl.statistic import Catalogue
 from tests.servers import Database
@@ -36,7 +35,7 @@ class Reader:
     @property
     def address(self) -> str:
         """Return the URL as messages show it."""
-        return self.database.url_of(ROLE, "***")
+        return self.database.url_of(ROLE).replace("@", ":***@")
 
     def settings(self, **changes: Any) -> SourceSettings:
         """Return the settings of a source called prod that is this database."""
@@ -51,10 +50,12 @@ class Reader:
         return read(self.source(**changes), catalogue)
 
 
-def grants_of(database: Database, *, functions: bool = True, schema: str = "public") -> str:
+def grants_of(
+    database: Database, *, functions: bool = True, schema: str = "public", role: str = ROLE
+) -> str:
     """Return the SQL that `tallybook grants` prints for a database as it is now."""
     settings = SourceSettings("prod", database.url, schema=schema)
-    return grants_for_source(settings, ROLE, None, None, functions=functions)
+    return grants_for_source(settings, role, None, None, functions=functions)
 
 
 def let_in(database: Database, *, functions: bool = True, schema: str = "public") -> Reader:

@@ -22,6 +22,7 @@ class World:
 def _setting(name: str, content: str) -> str:
     return f"INSERT INTO settings VALUES ('{name}', {content});"
 
+
 PEOPLE: Final = (
     World(
         "people have accounts that are neither deleted nor a machine's",

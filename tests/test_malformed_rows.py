@@ -15,7 +15,7 @@ from warehouse.record import MAX_PAYLOAD, NO_PREVIOUS, encode
 
 pytestmark = pytest.mark.slow
 
-NO_CHARACTER = r'''{{"enabled": true, "certificate": "\u{}"}}'''
+NO_CHARACTER = r"""{{"enabled": true, "certificate": "\u{}"}}"""
 ODD_CONSTRAINTS = "constraints, or the values of one, are no JSON array"
 ODD_SETTING = "the setting is no JSON object"
 SAML = "unleash.enterprise.auth.saml"
@@ -146,7 +146,7 @@ MALFORMED = (
            SELECT ':' || n, 'a', repeat('x', 200) || n FROM generate_series(1, 6000) AS n""",
         {},
         {},
-        {"apiTokens": "6000 labels, more than 200"},
+        {"apiTokens": "6000 labels, more than 100"},
     ),
     Malformed(
         "a type as long as a book",
@@ -217,6 +217,20 @@ def test_names_are_bounded_and_the_rest_is_counted(reader: Reader) -> None:
     assert len(payload(reading)) <= MAX_PAYLOAD
 
 
+def test_a_type_of_environments_as_long_as_a_book_is_counted_only(reader: Reader) -> None:
+    reader.database.execute("""
+        INSERT INTO environments (name, type) VALUES ('book', repeat('x', 2000000));
+        INSERT INTO stat_environment_updates (day, environment, updates)
+        VALUES (now()::date, 'book', 1), (now()::date, 'a page', 1)
+    """)
+
+    reading = reader.read()
+
+    assert [changes.environment for changes in reading.names.changes] == ["a page"]
+    assert reading.names.omitted == {"changes": 1}
+    assert len(payload(reading)) <= MAX_PAYLOAD
+
+
 @pytest.mark.parametrize("letter", ["ж", "☕", "🦊", "\x01", '"'])
 def test_names_of_255_odd_letters_never_make_a_record_too_large(
     reader: Reader, letter: str
@@ -279,7 +293,14 @@ def all_null(rows: Callable[[str], list[tuple[str, ...]]], table: str) -> str:
     )
 
 
-@pytest.mark.parametrize("content", ["NULL", "'5'", "'[]'", "'null'", """'{"id": "\\u0000"}'"""])
+@pytest.mark.parametrize(
+    "content",
+    [
+        *("NULL", "'5'", "'[]'", "'null'", """'{"id": "\\u0000"}'""", """'{"id": null}'"""),
+        "json_build_object('id', repeat('x', 2000000))",
+    ],
+    ids=str,
+)
 def test_an_instance_without_an_id_is_one_that_never_started(reader: Reader, content: str) -> None:
     reader.database.execute(f"UPDATE settings SET content = {content} WHERE name = 'instanceInfo'")
 

@@ -10,7 +10,6 @@ name absolute ones; a warehouse that was moved gets its catalogue anew.
 """
 
 import os
-import re
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -19,11 +18,11 @@ from typing import TYPE_CHECKING
 import duckdb
 import msgspec
 
-from warehouse.contract import ViewInputs, statements, text
+from warehouse.contract import ViewInputs, fingerprint, statements, text
 from warehouse.definitions import read_definitions
 from warehouse.errors import CannotStore, LedgerFailure
-from warehouse.files import adopt, replace
-from warehouse.layout import Layout
+from warehouse.files import adopt, replace, storing
+from warehouse.layout import Layout, as_glob
 
 if TYPE_CHECKING:
     from warehouse.mount import Mount
@@ -33,6 +32,7 @@ class Stamp(msgspec.Struct, frozen=True):
     """What a catalogue was built for. When any of it changes, so must the catalogue."""
 
     root: str
+    contract: str
     epoch: int
     definitions: list[str]
     statistics: list[str]
@@ -79,11 +79,14 @@ def build(root: Path, *, mount: "Mount | None" = None, to: Path | None = None) -
     )
     target = to or layout.catalog
     draft = (to.parent if to else layout.drafts) / f".{target.name}.{os.getpid()}"
+    if not to:
+        layout.make_drafts()
     try:
         _write(draft, inputs, mount)
         adopt(target, draft)
     finally:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):
+            draft.unlink()
     if target == layout.catalog:
         stamp_draft = layout.drafts / f"catalog.json.{os.getpid()}"
         replace(layout.catalog_stamp, stamp_draft, msgspec.json.encode(stamp))
@@ -92,14 +95,15 @@ def build(root: Path, *, mount: "Mount | None" = None, to: Path | None = None) -
 
 def _records(stamp: Stamp, mount: "Mount | None") -> str:
     root = mount.there if mount else Path(stamp.root)
-    # Brackets around what a glob would read as its own signs.
-    folder = re.sub(r"([*?\[])", r"[\1]", str(Layout(root).epoch(stamp.epoch)))
+    folder = as_glob(Layout(root).epoch(stamp.epoch))
     scheme = "file://" if mount else ""
     return f"read_parquet({text(f'{scheme}{folder}/*.parquet')}, hive_partitioning = false)"
 
 
 def _write(draft: Path, inputs: ViewInputs, mount: "Mount | None") -> None:
-    with suppress(FileNotFoundError):
+    # Asked first, because DuckDB does not say which errors are the file system's.
+    with storing(draft):
+        draft.write_bytes(b"")
         draft.unlink()
     try:
         with duckdb.connect() as connection:
@@ -129,6 +133,7 @@ def _read_stamp(layout: Layout) -> Stamp | None:
 def _is_current(stamp: Stamp, layout: Layout) -> bool:
     return (
         stamp.root == str(layout.root.resolve())
+        and stamp.contract == fingerprint()
         and stamp.epoch == layout.live_epoch()
         and stamp.definitions == _definition_names(layout)
     )
@@ -141,6 +146,7 @@ def _definition_names(layout: Layout) -> list[str]:
 def _stamp_now(layout: Layout) -> Stamp:
     return Stamp(
         root=str(layout.root.resolve()),
+        contract=fingerprint(),
         epoch=layout.live_epoch(),
         definitions=_definition_names(layout),
         statistics=_statistics_in(layout),
@@ -151,8 +157,14 @@ def _statistics_in(layout: Layout) -> list[str]:
     files = [str(file.path) for file in layout.hot_files()]
     if not files:
         return []
-    with duckdb.connect() as connection:
-        rows = connection.execute(
-            "SELECT DISTINCT unnest(map_keys(stats)) FROM read_parquet(?) ORDER BY 1", [files]
-        ).fetchall()
+    try:
+        with duckdb.connect() as connection:
+            rows = connection.execute(
+                "SELECT DISTINCT unnest(map_keys(stats)) FROM read_parquet(?) ORDER BY 1", [files]
+            ).fetchall()
+    except duckdb.Error as error:
+        raise LedgerFailure(
+            f"cannot read the history: {error}",
+            hint="Find out what is damaged with: tallybook verify",
+        ) from error
     return [name for (name,) in rows]

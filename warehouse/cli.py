@@ -4,13 +4,17 @@ Each parses, calls one function and prints. Data goes to stdout, talk to stderr.
 """
 
 import json
-from datetime import UTC, datetime
+import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import click
 
 from warehouse.door import Door, Whereabouts
+
+_AGE = re.compile(r"([0-9]{1,6})([hdw])")
+_UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 
 pass_door = click.make_pass_decorator(Door)
 warehouse_option = click.option(
@@ -20,9 +24,15 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 
 
 class Moment(click.ParamType[datetime]):
-    """A moment as people write it: 2026-11-23, 2026-11-23T02:00, always UTC unless it says so."""
+    """A moment as people write it: 2026-11-23, 2026-11-23T02:00, or 90d for 90 days ago.
+
+    UTC unless it says so. A day alone means its beginning, or its end.
+    """
 
     name = "time"
+
+    def __init__(self, *, end_of_day: bool) -> None:
+        self._end_of_day = end_of_day
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
@@ -31,18 +41,26 @@ class Moment(click.ParamType[datetime]):
         if isinstance(value, datetime):
             return value
         try:
-            found = datetime.fromisoformat(value)
-        except ValueError:
-            self.fail(f"{value!r} is no time; expected one like 2026-11-23T02:00", param, ctx)
-        if len(value) == 10:
-            # A day means all of it.
-            found = found.replace(hour=23, minute=59, second=59, microsecond=999999)
-        return found.astimezone(UTC).replace(tzinfo=None) if found.tzinfo else found
+            return self._read(value)
+        except (ValueError, OverflowError):
+            expected = "expected one like 2026-11-23, 2026-11-23T02:00 or 90d"
+            self.fail(f"{value!r} is no time; {expected}", param, ctx)
+
+    def _read(self, value: str) -> datetime:
+        if age := _AGE.fullmatch(value):
+            ago = timedelta(**{_UNITS[age[2]]: int(age[1])})
+            return datetime.now(UTC).replace(tzinfo=None) - ago
+        found = datetime.fromisoformat(value)
+        if found.tzinfo:
+            return found.astimezone(UTC).replace(tzinfo=None)
+        if len(value) == len("2026-11-23") and self._end_of_day:
+            return found.replace(hour=23, minute=59, second=59, microsecond=999999)
+        return found
 
 
 @click.command(epilog="Example: tallybook show --source prod --at 2026-03-01")
 @click.option("--source", metavar="NAME", help="One source; default: all of the history.")
-@click.option("--at", type=Moment(), help="As it was then, UTC; default: the newest.")
+@click.option("--at", type=Moment(end_of_day=True), help="As it was then; default: the newest.")
 @click.option("--json", "as_json", is_flag=True, help="The JSON that Unleash's endpoint answers.")
 @warehouse_option
 @pass_door
@@ -74,8 +92,8 @@ def show(
 @click.command(epilog="Example: tallybook trend activeUsers productionChanges.last30 --since 90d")
 @click.argument("statistics", nargs=-1, required=True, metavar="STATISTIC...")
 @click.option("--source", metavar="NAME", help="One source; default: all.")
-@click.option("--since", type=Moment(), help="Not before, UTC.")
-@click.option("--until", type=Moment(), help="Not after, UTC.")
+@click.option("--since", type=Moment(end_of_day=False), help="Not before, UTC; 90d: days ago.")
+@click.option("--until", type=Moment(end_of_day=True), help="Not after, UTC.")
 @json_option
 @warehouse_option
 @pass_door

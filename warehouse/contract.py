@@ -12,6 +12,7 @@ from importlib.resources import files
 from typing import Final
 
 from warehouse.definitions import Definition, Definitions, definition_of
+from warehouse.record import sha256_hex
 
 # In an order in which each view finds those it is made of.
 VIEWS: Final = (
@@ -36,6 +37,7 @@ CHECKSUMMED: Final = (
 _TYPES: Final = {"count": "BIGINT", "bytes": "BIGINT", "ratio": "DOUBLE", "switch": "BOOLEAN"}
 _COLUMN_COMMENT: Final = re.compile(r"^ {4}.*?(\w+),?\s+-- (.+)$", re.MULTILINE)
 _HEAD_COMMENT: Final = re.compile(r"-- (.+)")
+_GAP: Final = re.compile(r"\{(\w+)\}")
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ def statements(inputs: ViewInputs) -> Iterator[str]:
     columns = statistic_columns(inputs)
     filled = _fillings(inputs, columns)
     for view in VIEWS:
-        sql = files("warehouse").joinpath("views", f"{view}.sql").read_text()
+        sql = _file(view)
         yield f"CREATE VIEW {view} AS {_fill(sql, filled)}"
         yield from _comments(view, sql)
     for view in ("snapshots", "latest"):
@@ -88,7 +90,7 @@ def statistic_columns(inputs: ViewInputs) -> tuple[Column, ...]:
     places = {name: place for place, name in enumerate(known)}
     found = [(definition_of(name, known), name) for name in names]
     found.sort(key=lambda pair: (places.get(pair[0].name, 10**6) if pair[0] else 10**6, pair[1]))
-    taken: set[str] = set()
+    taken = {column.lower() for column, _ in _COLUMN_COMMENT.findall(_file("snapshots"))}
     return tuple(
         Column(name, _free_name(name, taken), definition or _unknown(name))
         for definition, name in found
@@ -104,6 +106,10 @@ def newest_definitions(sets: dict[str, Definitions]) -> dict[str, Definition]:
     return known
 
 
+def _file(view: str) -> str:
+    return files("warehouse").joinpath("views", f"{view}.sql").read_text(encoding="utf-8")
+
+
 def quoted(identifier: str) -> str:
     """Write an identifier so that SQL takes it as it is."""
     return '"' + identifier.replace('"', '""') + '"'
@@ -114,10 +120,15 @@ def text(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
+def fingerprint() -> str:
+    """Name what this release's views are made of: another name means other views."""
+    made_of = ["contract.py", *(f"views/{view}.sql" for view in VIEWS)]
+    return sha256_hex(b"".join(files("warehouse").joinpath(name).read_bytes() for name in made_of))
+
+
 def _fill(sql: str, filled: dict[str, str]) -> str:
-    for name, value in filled.items():
-        sql = sql.replace("{" + name + "}", value)
-    return sql
+    # In one go: a folder or a label may itself look like something to be filled in.
+    return _GAP.sub(lambda gap: filled[gap[1]], sql)
 
 
 def _fillings(inputs: ViewInputs, columns: tuple[Column, ...]) -> dict[str, str]:
@@ -140,7 +151,7 @@ def _comments(view: str, sql: str) -> Iterator[str]:
     if head := _HEAD_COMMENT.match(sql):
         yield f"COMMENT ON VIEW {view} IS {text(head[1])}"
     if view == "latest":
-        sql = files("warehouse").joinpath("views", "snapshots.sql").read_text()
+        sql = _file("snapshots")
     for column, comment in _COLUMN_COMMENT.findall(sql):
         yield f"COMMENT ON COLUMN {view}.{quoted(column)} IS {text(comment)}"
 
@@ -168,8 +179,8 @@ def _definition_hashes(inputs: ViewInputs) -> Iterator[tuple[str, ...]]:
 
 def _values(rows: list[tuple[str, ...]] | list[tuple[str | bool, ...]], *, width: int) -> str:
     if not rows:
-        # Never equal to anything: a VALUES list may not be empty.
-        return f"({', '.join(['NULL'] * width)})"
+        # A VALUES list may not be empty; the views leave this row out.
+        return f"({', '.join(['NULL::VARCHAR'] * width)})"
     return ",\n".join(f"({', '.join(map(_literal, row))})" for row in rows)
 
 

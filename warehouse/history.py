@@ -58,7 +58,9 @@ def newest_two(root: Path, source: str, at: datetime | None = None) -> Pair:
     snapshots = [payload for payload in payloads if isinstance(payload, Snapshot)]
     if not snapshots:
         raise _none_of(root, source, at)
-    return Pair(snapshots[0], snapshots[1] if len(snapshots) > 1 else None)
+    newest, *before = snapshots
+    # A database that was rebuilt is another instance under the old name.
+    return Pair(newest, next((s for s in before if s.instance == newest.instance), None))
 
 
 def read_series(

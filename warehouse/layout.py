@@ -70,7 +70,8 @@ class Layout(NamedTuple):
 
     def holds(self, origin: str, first_index: int) -> bool:
         """Whether there is a commit of this log that begins at `first_index`."""
-        return (self.epoch(self.live_epoch()) / self.hot_name(origin, first_index)).exists()
+        name = self.hot_name(origin, first_index)
+        return any((self.epoch(number) / name).exists() for number in self._epochs())
 
     def hot_files(self) -> list[HotFile]:
         """Every commit's file, by log and position."""
@@ -103,6 +104,11 @@ class Layout(NamedTuple):
     def _parquet_files(self) -> Iterator[Path]:
         for number in self._epochs():
             yield from self.epoch(number).glob("*.parquet")
+
+
+def as_glob(path: Path) -> str:
+    """Write a path as a pattern that matches it and nothing else."""
+    return re.sub(r"([*?\[])", r"[\1]", str(path))
 
 
 def log_key(origin: str) -> str:

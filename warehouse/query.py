@@ -11,7 +11,7 @@ import duckdb
 
 from warehouse import catalog
 from warehouse.errors import QueryFailure
-from warehouse.layout import Layout
+from warehouse.layout import Layout, as_glob
 
 _EXPLAIN: Final = re.compile(r"\s*EXPLAIN(\s+ANALYZE)?\s", re.IGNORECASE)
 # CREATE: in a catalogue that is open for reading it makes what is gone at once; PIVOT needs it.
@@ -32,16 +32,19 @@ class Answer:
 
 @contextmanager
 def reading(root: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open the catalogue of the warehouse in `root`, made anew first if it is stale.
+    """Open the catalogue of the warehouse in `root`, made anew first if it is stale or damaged.
 
     What runs on this connection can read the warehouse's own files and nothing
-    else, and write nowhere.
+    else. It may still write there: see `ask`.
     """
     catalog.ensure(root)
-    layout = Layout(root)
-    with duckdb.connect(str(layout.catalog), read_only=True) as connection:
-        connection.execute("SET allowed_directories = ?", [[str(root.resolve())]])
+    with _open(root) as connection:
+        # DuckDB compares with the pattern in the views as well as with what it matches.
+        folders = [str(root.resolve()), as_glob(root.resolve())]
+        connection.execute("SET allowed_directories = ?", [folders])
         connection.execute("SET enable_external_access = false")
+        # All times here are UTC without a zone; now() has to mean the same.
+        connection.execute("SET TimeZone = 'UTC'")
         connection.execute("SET lock_configuration = true")
         yield connection
 
@@ -50,6 +53,7 @@ def ask(root: Path, sql: str, parameters: object = None) -> Answer:
     """Run one query. Raises QueryFailure in DuckDB's words, and NoWarehouse."""
     try:
         with reading(root) as connection:
+            _require_question(connection, sql)
             result = connection.execute(sql, parameters)
             described = result.description or []
             return Answer(
@@ -58,8 +62,41 @@ def ask(root: Path, sql: str, parameters: object = None) -> Answer:
                 rows=result.fetchall(),
             )
     except duckdb.Error as error:
+        raise _explained(str(error).strip()) from error
+
+
+def _open(root: Path) -> duckdb.DuckDBPyConnection:
+    path = str(Layout(root).catalog)
+    try:
+        return duckdb.connect(path, read_only=True)
+    except duckdb.Error:
+        catalog.build(root)
+        return duckdb.connect(path, read_only=True)
+
+
+def _require_question(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
+    # DuckDB lets COPY write where it may read, although the catalogue is open for reading only.
+    statements = connection.extract_statements(sql)
+    kinds = [statement.type for statement in statements]
+    if kinds == [duckdb.StatementType.EXPLAIN]:
+        return _require_question(connection, _EXPLAIN.sub("", sql, count=1))
+    if not kinds or any(kind not in _QUESTIONS for kind in kinds):
+        found = ", ".join(kind.name for kind in kinds) or "nothing"
         raise QueryFailure(
-            str(error).strip(),
-            hint="The views are snapshots, statistic_values, latest, instances, statistics, "
-            "definitions and ledger; DESCRIBE snapshots lists the columns of one.",
-        ) from error
+            f"the history answers questions only: expected SELECT, found {found}",
+            hint='To write a file: tallybook sql --format csv "SELECT …" > FILE',
+        )
+    return None
+
+
+def _explained(reason: str) -> QueryFailure:
+    if "pytz" in reason:
+        return QueryFailure(
+            "the answer has a time with a time zone; all times of the history are UTC without one",
+            hint="Write ::TIMESTAMP behind it, as in SELECT now()::TIMESTAMP",
+        )
+    return QueryFailure(
+        reason,
+        hint="The views are snapshots, statistic_values, latest, instances, statistics, "
+        "definitions and ledger; DESCRIBE snapshots lists the columns of one.",
+    )

@@ -24,7 +24,8 @@ _BARS = "▁▂▃▄▅▆▇█"
 
 def console(*, stderr: bool = False) -> Console:
     """A console that keeps a table's width when nobody's terminal bounds it."""
-    out = Console(stderr=stderr, highlight=False, soft_wrap=False)
+    # Names of flags and applications are printed as they are: no [markup], no :emoji:.
+    out = Console(stderr=stderr, highlight=False, soft_wrap=False, markup=False, emoji=False)
     if not out.is_terminal:
         out.width = 1000
     return out

@@ -11,3 +11,4 @@ SELECT
     sql                                       -- How it is counted; [[column: …]] only where the schema has it
 FROM (VALUES {definition_rows})
     AS v (definitions, statistic, definition, meaning, unit, time_window, labelled, reads, sql)
+WHERE statistic IS NOT NULL

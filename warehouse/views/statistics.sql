@@ -11,3 +11,4 @@ SELECT
     definition                                -- Hash of that definition
 FROM (VALUES {statistic_rows})
     AS v (statistic, column_name, subject, meaning, unit, kind, time_window, since, definition)
+WHERE statistic IS NOT NULL

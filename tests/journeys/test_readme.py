@@ -1,0 +1,291 @@
+"""The README's sessions, word for word, and the demo: what a stranger types first has to work.
+
+Only addresses are put in. What psql and libpq ask a person for comes from where the README
+says: a password file, and a keyboard.
+"""
+
+import os
+import re
+import shlex
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from tests.command import Ran, environment, tallybook
+from tests.servers import Database
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PASSWORD = "typed at the prompt"
+OURS = "postgresql://tallybook@db.example.com:5432/unleash"
+ADMINS = "postgresql://postgres@db.example.com:5432/unleash"
+
+pytestmark = pytest.mark.slow
+
+
+def blocks(title: str) -> list[str]:
+    """Return the shell blocks of a section of the README."""
+    section = README.split(f"\n## {title}\n")[1].split("\n## ")[0]
+    return re.findall(r"^```sh\n(.*?)^```$", section, re.DOTALL | re.MULTILINE)
+
+
+def commands(script: str) -> list[str]:
+    return [line for line in script.splitlines() if line and not line.startswith("#")]
+
+
+class Shell:
+    """A shell that stays in its folder, with an administrator at the keyboard."""
+
+    def __init__(self, folder: Path, more: Mapping[str, str]) -> None:
+        self.folder = folder
+        self.environment = environment(more)
+
+    def type(self, script: str, *, keyboard: str = "") -> Ran:
+        """Run a script. In a session without a terminal, psql reads passwords from its input."""
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", script],
+            cwd=self.folder,
+            env=self.environment,
+            input=keyboard,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+            start_new_session=True,
+        )
+        return Ran(done.returncode, done.stdout, done.stderr)
+
+
+def shell_for(database: Database, folder: Path) -> Shell:
+    """Return a shell that finds our programs, and the passwords where libpq looks for them."""
+    administrator = conninfo_to_dict(database.url)
+    passwords = folder / "pgpass"
+    passwords.touch(0o600)
+    passwords.write_text(
+        f"*:*:*:postgres:{administrator['password']}\n*:*:{database.name}:tallybook:{PASSWORD}\n"
+    )
+    places = (Path(sys.executable).parent, database.server.psql.parent)
+    path = os.pathsep.join([*map(str, places), os.environ["PATH"]])
+    return Shell(folder, {"PATH": path, "PGPASSFILE": str(passwords)})
+
+
+def with_addresses(script: str, database: Database) -> str:
+    """Put the test's database in the place of the example's."""
+    ours = database.url_of("tallybook")
+    admins = database.url_of("postgres")
+    assert OURS in script
+    assert ADMINS in script
+    # The role belongs to the test's database alone, so the grants have to name it.
+    release = "grants --for 8.2"
+    return (
+        script.replace(OURS, ours)
+        .replace(ADMINS, admins)
+        .replace(release, f"{release} --database {database.name}")
+    )
+
+
+def may_connect(database: Database) -> None:
+    conninfo = make_conninfo(database.url, user="tallybook", password=PASSWORD)
+    psycopg.connect(conninfo).close()
+
+
+@pytest.fixture
+def history(lived_in: Database, tmp_path: Path) -> Shell:
+    """The README's first history, made word for word; a shell in its folder."""
+    shell = shell_for(lived_in, tmp_path)
+    (script,) = blocks("First history")
+    for command in commands(with_addresses(script, lived_in)):
+        if command.startswith("cd "):
+            shell.folder /= command.removeprefix("cd ")
+            continue
+        ran = shell.type(command, keyboard=f"{PASSWORD}\n{PASSWORD}\n")
+        assert ran.code == 0, f"{command}\n{ran.out}\n{ran.err}"
+    may_connect(lived_in)
+    return shell
+
+
+def test_the_first_history_ends_with_a_verified_trend(history: Shell) -> None:
+    trend = history.type("tallybook trend activeUsers").out
+    verdict = history.type("tallybook verify").out
+
+    assert [line.split()[1] for line in trend.splitlines()[:5]] == [
+        *("statistic", "activeUsers.last7", "activeUsers.last30"),
+        *("activeUsers.last60", "activeUsers.last90"),
+    ]
+    assert verdict == (
+        "The history is intact.\n"
+        "2 records of 1 log(s), 1 instance(s): 2 of 2 signatures are good.\n"
+    )
+
+
+def test_the_role_of_the_readme_has_what_it_needs_and_no_more(history: Shell) -> None:
+    examined = history.type("tallybook doctor")
+    taken = history.type("tallybook snapshot")
+
+    assert "0 warning(s), 0 failure(s)" in examined.out
+    *_, unavailable, record = taken.out.splitlines()[1].split()
+    assert (unavailable, record) == ("0", "2")
+
+
+def test_one_record_is_checked_without_us(history: Shell) -> None:
+    (script,) = blocks("Trust it")
+
+    checked = history.type(script)
+
+    history.type("tallybook snapshot")
+    next_one = history.type('tallybook sql --format csv "SELECT payload FROM ledger WHERE seq = 1"')
+    digest = checked.out.splitlines()[-1].split()[0]
+    assert checked.code == 0, checked.err
+    assert "Signature Verified Successfully" in checked.out
+    assert f'"prev":"{digest}"' in bytes.fromhex(next_one.out.splitlines()[1]).decode()
+
+
+def test_a_changed_record_does_not_pass_that_check(history: Shell) -> None:
+    (script,) = blocks("Trust it")
+    assert history.type(script).code == 0
+
+    (check,) = re.findall(r"^openssl .*$", script, re.MULTILINE)
+
+    changed = history.type(f"printf ' ' >> record.json; {check}")
+
+    assert changed.code == 1
+    assert "Signature Verified Successfully" not in changed.out
+
+
+def test_an_auditor_needs_a_copy_and_a_key(history: Shell, tmp_path: Path) -> None:
+    away = tmp_path / "auditor"
+    history.type(f"mkdir -p {away}/copy && cp -R history {away}/copy/ && cp ledger.pub.pem {away}")
+    command = "tallybook verify --warehouse copy/history --trust ledger.pub.pem"
+    assert f"    {command}\n" in README
+
+    verdict = tallybook(*command.split()[1:], cwd=away)
+
+    assert verdict == Ran(
+        3,
+        "The history is intact as far as it goes.\n"
+        "2 records of 1 log(s), 1 instance(s): 2 of 2 signatures are good.\n"
+        "Nothing outside it vouches for its end: newer records may be missing.\n",
+        "",
+    )
+
+
+def test_what_the_readme_reads_can_be_read(history: Shell) -> None:
+    section = README.split("\n## Read it\n")[1].split("\n## ")[0]
+    lines = re.findall(r"^ {4}(tallybook .*?)(?: {3,}.*)?$", section, re.MULTILINE)
+    # Of a moment before this history began there is nothing to show.
+    lines.remove("tallybook show --at 2026-03-01")
+
+    answers = {line: history.type(line) for line in lines}
+
+    assert len(answers) == 5
+    assert {line: ran.err for line, ran in answers.items() if ran.code or not ran.out} == {}
+
+
+def test_the_python_of_the_readme_reads_the_catalogue(history: Shell) -> None:
+    (script,) = re.findall(r"^```python\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+    (history.folder / "read.py").write_text(script)
+
+    ran = history.type("python3 read.py")
+
+    assert "taken_at" in ran.out, ran.err
+
+
+STORY = [
+    "tallybook grants --for 8.2 | psql unleash",
+    "tallybook init demo --source acme=postgresql://tallybook:…@{server}/unleash"
+    " --origin acme.example/demo",
+    "tallybook doctor",
+    *["tallybook snapshot"] * 7,
+    "tallybook show",
+    "tallybook trend activeUsers.last7 activeUsers.last30",
+    "tallybook trend productionChanges.last30",
+    'tallybook sql "SELECT taken_at, users, activeUsers_last30, featureToggles, '
+    'productionChanges_last30 FROM snapshots ORDER BY taken_at"',
+    "tallybook verify",
+]
+
+
+@dataclass(frozen=True)
+class Told:
+    """The demo as it was told, and the folder it was told in."""
+
+    folder: Path
+    ran: Ran
+
+    @property
+    def server(self) -> tuple[str, int]:
+        """Where its server said it was."""
+        (found,) = re.findall(r"^PostgreSQL on ([\d.]+):(\d+),", self.ran.out, re.MULTILINE)
+        return found[0], int(found[1])
+
+
+def tell(folder: Path) -> Told:
+    return Told(folder, tallybook("demo", cwd=folder, seconds=240))
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
+    """The demo, told twice in one folder: the second time it makes room for itself."""
+    folder = tmp_path_factory.mktemp("stage")
+    first = tell(folder)
+    assert first.ran.code == 0, first.ran.err
+    return tell(folder)
+
+
+@pytest.mark.xdist_group("demo")
+def test_the_demo_types_what_a_user_would(told: Told) -> None:
+    typed = re.findall(r"^\$ (.*)$", told.ran.out, re.MULTILINE)
+
+    host, port = told.server
+    assert told.ran.code == 0, told.ran.err
+    assert typed == [command.format(server=f"{host}:{port}") for command in STORY]
+
+
+@pytest.mark.xdist_group("demo")
+def test_the_demo_leaves_no_server_behind(told: Told) -> None:
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(told.server, timeout=5)
+
+
+@pytest.mark.xdist_group("demo")
+def test_the_demo_leaves_a_history_that_verifies(told: Told) -> None:
+    verdict = tallybook("verify", cwd=told.folder / "demo")
+
+    assert verdict == Ran(
+        0,
+        "The history is intact.\n"
+        "8 records of 1 log(s), 1 instance(s): 8 of 8 signatures are good.\n",
+        "",
+    )
+
+
+@pytest.mark.xdist_group("demo")
+def test_what_the_demo_says_to_try_works(told: Told) -> None:
+    tries = re.findall(r"^(?:Try:)?  .*?tallybook (.*)$", told.ran.out, re.MULTILINE)
+
+    codes = [tallybook(*shlex.split(line), cwd=told.folder / "demo").code for line in tries]
+
+    assert tries == ["show --json", 'sql "SELECT * FROM statistics"']
+    assert codes == [0, 0]
+
+
+def test_the_demo_leaves_a_strangers_folder_alone(tmp_path: Path) -> None:
+    (tmp_path / "demo").mkdir()
+    (tmp_path / "demo" / "diary.txt").write_text("mine")
+
+    ran = tallybook("demo", cwd=tmp_path)
+
+    assert ran == Ran(
+        2,
+        "",
+        "error: 'demo' exists and was not made by this demo\n"
+        "hint: Name another folder: tallybook demo --to DIR\n",
+    )
+    assert [path.name for path in (tmp_path / "demo").iterdir()] == ["diary.txt"]

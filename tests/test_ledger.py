@@ -1,0 +1,244 @@
+"""The ledger on disk: commits that are whole, in their place, and never changed."""
+
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from tests.builders import (
+    ORIGIN,
+    a_genesis,
+    a_history,
+    a_key,
+    a_reading,
+    a_snapshot,
+    signed,
+    write_rows,
+)
+from warehouse.definitions import read_definitions
+from warehouse.errors import BrokenHistory, CannotStore, LedgerFailure, NoWarehouse
+from warehouse.layout import Layout, as_glob, log_key
+from warehouse.ledger import Ledger, Unreadable, read_records, read_rows
+from warehouse.record import decode
+from warehouse.rows import HOT_SCHEMA, row_of
+
+GENESIS = signed(a_genesis(a_key()))
+FIRST = signed(a_snapshot())
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Ledger:
+    made = Ledger(tmp_path / "history")
+    made.create()
+    return made
+
+
+def test_records_come_back_as_they_were_committed(ledger: Ledger) -> None:
+    ledger.commit([GENESIS])
+    ledger.commit([FIRST])
+
+    assert list(ledger.records()) == [GENESIS, FIRST]
+
+
+def test_a_commit_is_one_file_named_for_its_place(ledger: Ledger) -> None:
+    committed = ledger.commit([GENESIS, FIRST])
+
+    assert committed == (
+        ledger.layout.root / "hot/epoch=000000" / f"{log_key(ORIGIN)}.000000000000.parquet"
+    )
+    assert read_records(committed) == [GENESIS, FIRST]
+    assert list(ledger.layout.drafts.iterdir()) == []
+
+
+def test_the_same_commit_again_changes_nothing(ledger: Ledger) -> None:
+    committed = ledger.commit([GENESIS])
+    before = committed.stat()
+
+    assert ledger.commit([GENESIS]) == committed
+
+    assert committed.stat() == before
+
+
+def test_the_second_writer_of_a_place_loses(ledger: Ledger) -> None:
+    committed = ledger.commit([GENESIS])
+    other = signed(a_genesis(a_key(), nonce="0" * 32))
+
+    with pytest.raises(LedgerFailure) as refusal:
+        ledger.commit([other])
+
+    assert str(refusal.value) == f"'{committed}' already holds other records"
+    assert list(ledger.records()) == [GENESIS]
+
+
+def test_the_end_of_a_log_is_one_more_than_its_newest_index(ledger: Ledger) -> None:
+    ledger.commit([GENESIS])
+    ledger.commit([FIRST, signed(a_snapshot(index=2, seq=1))])
+
+    assert ledger.end_of(ORIGIN) == 3
+    assert ledger.end_of("example.com/other") == 0
+
+
+def test_a_ledger_holds_a_place_where_a_commit_begins(ledger: Ledger) -> None:
+    ledger.commit([GENESIS, FIRST])
+
+    assert ledger.layout.holds(ORIGIN, 0)
+    assert not ledger.layout.holds(ORIGIN, 1)
+    assert not ledger.layout.holds("example.com/other", 0)
+
+
+def test_logs_do_not_meet_in_one_warehouse(ledger: Ledger) -> None:
+    other = signed(a_genesis(a_key(2), log="example.com/other"), a_key(2))
+
+    ledger.commit([GENESIS])
+    ledger.commit([other])
+
+    assert sorted(r.key_id for r in ledger.records()) == sorted([GENESIS.key_id, other.key_id])
+
+
+def test_a_row_is_what_its_payload_says(ledger: Ledger) -> None:
+    payload = a_snapshot(due_at="2026-11-23T02:00:00.000Z", remarks={"users": "one left out"})
+    record = signed(payload)
+
+    (row,) = read_rows(ledger.commit([record]))
+
+    assert row == row_of(record, decode(record.payload))
+    assert {name: str(value) for name, value in row.items() if name.endswith("_at")} == {
+        "recorded_at": "2026-11-23 02:00:01",
+        "due_at": "2026-11-23 02:00:00",
+        "taken_at": "2026-11-23 02:00:00",
+    }
+    assert row["stats"] == sorted(row["stats"])
+    assert dict(row["stats"])["averageFlags"] == 48.5
+    assert dict(row["stats"])["SAMLenabled"] == 1.0
+
+
+def test_a_commit_without_snapshots_has_the_same_columns(ledger: Ledger) -> None:
+    schema = pq.read_schema(ledger.commit([GENESIS]))
+
+    assert schema.equals(HOT_SCHEMA)
+
+
+def test_an_existing_warehouse_stays_as_it_is(ledger: Ledger) -> None:
+    ledger.commit([GENESIS])
+
+    Ledger(ledger.layout.root).create()
+
+    assert list(ledger.records()) == [GENESIS]
+
+
+def test_drafts_are_swept_and_their_folder_is_made_where_a_copy_left_it_out(
+    ledger: Ledger,
+) -> None:
+    (ledger.layout.drafts / "half").write_bytes(b"half")
+
+    ledger.sweep_drafts()
+    ledger.layout.drafts.rmdir()
+    ledger.sweep_drafts()
+
+    assert list(ledger.layout.drafts.iterdir()) == []
+
+
+def test_definitions_are_kept_once_under_their_hash(ledger: Ledger) -> None:
+    ledger.keep_definitions(b"{}", "44136fa3")
+    ledger.keep_definitions(b"other", "44136fa3")
+
+    assert [path.name for path in ledger.layout.definitions.iterdir()] == ["44136fa3.json"]
+    assert (ledger.layout.definitions / "44136fa3.json").read_bytes() == b"{}"
+
+
+@pytest.mark.parametrize("content", [b"", b"PAR1", b"PAR1" * 100, b"\x00" * 4096])
+def test_a_file_that_is_no_parquet_is_named(ledger: Ledger, content: bytes) -> None:
+    committed = ledger.commit([GENESIS])
+    committed.unlink()
+    committed.write_bytes(content)
+
+    with pytest.raises(Unreadable, match=f"^cannot read '{committed}': "):
+        list(ledger.records())
+    with pytest.raises(Unreadable, match=f"^cannot read '{committed}': "):
+        ledger.end_of(ORIGIN)
+
+
+def test_a_file_with_other_columns_is_unreadable(ledger: Ledger) -> None:
+    committed = ledger.commit([GENESIS])
+    rows = read_rows(committed)
+    write_rows(committed, rows, HOT_SCHEMA.remove(0))
+
+    with pytest.raises(Unreadable, match=r"expected columns log string, .+, found index int64, "):
+        read_rows(committed)
+
+
+def test_a_file_with_a_column_of_another_type_is_unreadable(ledger: Ledger) -> None:
+    committed = ledger.commit([FIRST])
+    rows = read_rows(committed)
+    write_rows(committed, rows, HOT_SCHEMA.set(6, HOT_SCHEMA.field("index").with_name("seq")))
+
+    with pytest.raises(Unreadable, match="expected columns"):
+        read_rows(committed)
+
+
+def test_a_folder_without_a_history_is_no_warehouse(tmp_path: Path) -> None:
+    with pytest.raises(NoWarehouse) as refusal:
+        Layout(tmp_path).require()
+
+    assert str(refusal.value) == f"no warehouse in '{tmp_path}'"
+
+
+def test_a_ledger_that_cannot_be_written_says_so(ledger: Ledger) -> None:
+    ledger.layout.drafts.rmdir()
+    ledger.layout.drafts.write_text("in the way")
+
+    with pytest.raises(CannotStore) as refusal:
+        ledger.commit([GENESIS])
+
+    assert str(refusal.value).endswith(": not a directory")
+    assert list(ledger.records()) == []
+
+
+def test_folders_that_are_no_epochs_are_left_alone(ledger: Ledger) -> None:
+    committed = ledger.commit([GENESIS])
+    backup = ledger.layout.hot / "epoch=000000.bak"
+    backup.mkdir()
+    (backup / committed.name).write_bytes(committed.read_bytes())
+
+    assert ledger.layout.live_epoch() == 0
+    assert [file.path for file in ledger.layout.hot_files()] == [committed]
+
+
+def test_commits_go_to_the_newest_epoch_and_are_read_from_all(ledger: Ledger) -> None:
+    ledger.commit([GENESIS])
+    ledger.layout.epoch(1).mkdir()
+
+    committed = ledger.commit([FIRST])
+
+    assert committed.parent == ledger.layout.epoch(1)
+    assert list(ledger.records()) == [GENESIS, FIRST]
+
+
+def test_files_are_ordered_by_place_and_not_by_when_they_came(tmp_path: Path) -> None:
+    history = a_history(tmp_path)
+    for _ in range(11):
+        history.take(a_reading(), a_reading())
+
+    indexes = [decode(record.payload).index for record in history.ledger.records()]
+
+    assert indexes == list(range(23))
+
+
+def test_a_path_as_a_pattern_matches_itself_alone(tmp_path: Path) -> None:
+    odd = tmp_path / "a[bc]*"
+    odd.mkdir()
+    (tmp_path / "ab").mkdir()
+    pattern = as_glob(odd).removeprefix(f"{as_glob(tmp_path)}/")
+
+    assert list(tmp_path.glob(pattern)) == [odd]
+
+
+def test_a_definition_that_has_changed_is_found(tmp_path: Path) -> None:
+    history = a_history(tmp_path)
+    history.take()
+    (file,) = history.ledger.layout.definitions.iterdir()
+    file.chmod(0o644)
+    file.write_bytes(file.read_bytes() + b" ")
+
+    with pytest.raises(BrokenHistory, match="has changed: expected SHA-256"):
+        read_definitions(history.ledger.layout.definitions)
