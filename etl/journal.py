@@ -6,7 +6,6 @@ process. After a crash the same payloads are signed again: never different ones
 at the same index.
 """
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -94,7 +93,8 @@ def write_journal(path: Path, journal: Journal) -> None:
         heads=list(before.heads.values()),
     )
     lines = b"\n".join([msgspec.json.encode(state), *journal.batch, b""])
-    replace(path, path.with_name(f".{path.name}.{os.getpid()}"), lines, mode=0o600)
+    # Always the same draft, as only the lock's holder writes: what a killed one left is replaced.
+    replace(path, path.with_name(f".{path.name}.draft"), lines, mode=0o600)
 
 
 def read_journal(path: Path) -> Journal:

@@ -24,7 +24,16 @@ from warehouse.errors import (
 )
 from warehouse.files import exclusive_lock
 from warehouse.ledger import Ledger
-from warehouse.record import Genesis, Instance, Payload, Record, encode, timestamp
+from warehouse.record import (
+    Genesis,
+    Instance,
+    Payload,
+    Record,
+    Snapshot,
+    encode,
+    parse,
+    timestamp,
+)
 
 LOCK_FILE: Final = "signer.lock"
 
@@ -79,6 +88,13 @@ class SigningLog:
         """Finish what a crash left unfinished; return the number of records in the log."""
         with self._turn() as memory:
             return memory.size
+
+    def newest_statistics(self) -> Iterator[str]:
+        """The statistics of the newest commit: a crash may have kept them from the catalogue."""
+        for payload in read_journal(self.state / STATE_FILE).batch:
+            record = parse(payload)
+            if isinstance(record, Snapshot):
+                yield from record.stats
 
     @contextmanager
     def _turn(self) -> Iterator[Memory]:

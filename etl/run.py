@@ -44,12 +44,13 @@ def take_snapshots(
     """
     log = open_log(settings)
     log.heal()
+    known = set(log.newest_statistics())
     outcomes = [read_source(settings, name, tell) for name in names]
     readings = [outcome.reading for outcome in outcomes if outcome.reading]
     log.ledger.keep_definitions(*definitions_of(UNLEASH))
     records = iter(log.append(readings))
-    new_names = {statistic for reading in readings for statistic in reading.stats}
-    catalog.refresh(settings.warehouse, new_statistics=new_names)
+    known.update(statistic for reading in readings for statistic in reading.stats)
+    catalog.refresh(settings.warehouse, new_statistics=known)
     return [
         Outcome(o.source, o.reading, next(records) if o.reading else None, o.failure)
         for o in outcomes

@@ -8,9 +8,8 @@ from typing import Any
 import msgspec
 
 from etl.init import init, new_sources
-from etl.run import open_log
-from etl.settings import load_settings
 from tests.command import Ran, tallybook
+from warehouse.ledger import Ledger
 from warehouse.record import AnyPayload, Snapshot, decode
 
 ORIGIN = "example.com/test"
@@ -45,8 +44,7 @@ class History:
 
     def payloads(self) -> list[AnyPayload]:
         """Return what every record says, in order."""
-        ledger = open_log(load_settings(self.folder / "tallybook.toml")).ledger
-        return [decode(record.payload) for record in ledger.records()]
+        return [decode(record.payload) for record in Ledger(self.warehouse).records()]
 
     def snapshots(self) -> list[Snapshot]:
         """Return every snapshot, in order."""

@@ -153,7 +153,7 @@ def test_a_server_that_freezes_at_the_last_word_is_not_waited_for(reader: Reader
 
     with Proxy(reader.database.server.port, "freeze", after=proxy.passed - 20) as proxy:
         through = Reader(with_port(reader.database, proxy.port))
-        with pytest.raises(SourceUnreachable, match="cannot be reached: no answer within 3 s$"):
+        with pytest.raises(SourceUnreachable, match=r"cannot be reached: no answer within 3 s$"):
             through.read(connect_timeout=2, statement_timeout=1)
 
 

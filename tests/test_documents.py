@@ -35,7 +35,8 @@ PAGES = [
     if not FOLDERS_OF_OTHERS & set(path.relative_to(ROOT).parts)
 ]
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
-CODE = re.compile(r"^```.*?^```$|^ {4}.*?$|`[^`\n]+`", re.DOTALL | re.MULTILINE)
+FENCED = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
+CODE = re.compile(r"^ {4}.*$|`[^`\n]+`", re.MULTILINE)
 ROW = re.compile(r"^\| (?:`([^`]+)`|(\d+)) \| (.*) \|$", re.MULTILINE)
 # A parse error of click, and a keyboard's Ctrl-C: codes of the front door itself.
 INTERRUPTED = 130
@@ -46,10 +47,13 @@ def page(name: str) -> str:
 
 
 def section(text: str, title: str) -> str:
-    """Return what stands under a heading, up to the next one of its kind or a higher one."""
+    """Return what stands under a heading, up to the next one of its kind or a higher one.
+
+    Fenced code is left out: its comments look like headings.
+    """
     level = title.split(" ", maxsplit=1)[0]
     end = rf"\n#{{1,{len(level)}}} "
-    return re.split(end, text.split(f"\n{title}\n")[1])[0]
+    return re.split(end, FENCED.sub("", text).split(f"\n{title}\n")[1])[0]
 
 
 def rows(text: str) -> dict[str, str]:
@@ -237,7 +241,7 @@ def test_the_warehouse_page_is_the_catalogue_of_a_new_history(tmp_path: Path) ->
 
 @pytest.mark.parametrize("document", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_link_leads_somewhere(document: Path) -> None:
-    links = LINK.findall(CODE.sub("", document.read_text(encoding="utf-8")))
+    links = LINK.findall(CODE.sub("", FENCED.sub("", document.read_text(encoding="utf-8"))))
 
     dead = [link for link in links if not leads_somewhere(link, document)]
 
@@ -256,7 +260,7 @@ def leads_somewhere(link: str, document: Path) -> bool:
 
 def headings(text: str) -> set[str]:
     """Return the names that headings get as targets of links."""
-    titles = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    titles = re.findall(r"^#+ (.+)$", FENCED.sub("", text), re.MULTILINE)
     return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
 
 

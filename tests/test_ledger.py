@@ -1,5 +1,6 @@
 """The ledger on disk: commits that are whole, in their place, and never changed."""
 
+import os
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -126,13 +127,28 @@ def test_an_existing_warehouse_stays_as_it_is(ledger: Ledger) -> None:
     assert list(ledger.records()) == [GENESIS]
 
 
-def test_drafts_are_swept_and_their_folder_is_made_where_a_copy_left_it_out(
-    ledger: Ledger,
-) -> None:
-    (ledger.layout.drafts / "half").write_bytes(b"half")
+def test_drafts_of_records_are_swept(ledger: Ledger) -> None:
+    (ledger.layout.drafts / "0123.000000000001.parquet.999").write_bytes(b"half")
 
     ledger.sweep_drafts()
+
+    assert list(ledger.layout.drafts.iterdir()) == []
+
+
+def test_other_drafts_are_swept_when_nobody_can_be_at_work_on_them(ledger: Ledger) -> None:
+    fresh, old = (ledger.layout.drafts / f".catalog.duckdb.{number}" for number in (1, 2))
+    fresh.write_bytes(b"half")
+    old.write_bytes(b"half")
+    os.utime(old, (0, 0))
+
+    ledger.sweep_drafts()
+
+    assert list(ledger.layout.drafts.iterdir()) == [fresh]
+
+
+def test_the_folder_of_drafts_is_made_where_a_copy_left_it_out(ledger: Ledger) -> None:
     ledger.layout.drafts.rmdir()
+
     ledger.sweep_drafts()
 
     assert list(ledger.layout.drafts.iterdir()) == []

@@ -16,8 +16,12 @@
         SignerBehindWarehouse     the signer forgot records that it signed         1
         CannotStore               disk full, read-only, not ours                   1
       EmbeddedPostgresFailure     the demo's own server (etl/demo)                 1
+        PortTaken                 somebody else was quicker to the port            1
       QueryFailure                SQL that cannot be answered                      1
+      NoSnapshot                  nothing recorded of that source, or not yet      1
       BrokenHistory               stored bytes disagree with what was signed      13
+        NotCanonical              bytes that are not the one encoding             13
+        Unreadable                a file that should hold records is damaged      13
 
 A message says what happened, to which thing, with the values in hand. `hint`
 says what to do next; only the command line prints it. `exit_code` is what the

@@ -6,6 +6,7 @@ either absent or complete. Nothing is ever changed in place.
 """
 
 import os
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -15,11 +16,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from warehouse.errors import BrokenHistory, LedgerFailure
-from warehouse.files import flush_folder, publish_new, storing
+from warehouse.files import flush_folder, is_alive, publish_new, storing
 from warehouse.layout import Layout, log_key
 from warehouse.record import Record, parse
 from warehouse.rows import HOT_SCHEMA, Row, row_of
 
+_ABANDONED_SECONDS: Final = 3600
 _READ_ERRORS: Final = (pa.ArrowException, OSError, ValueError)
 
 
@@ -43,9 +45,12 @@ class Ledger:
     def sweep_drafts(self) -> None:
         """Remove what a killed writer left in `_tmp`. Call it under the writer's lock."""
         self.layout.make_drafts()
-        for draft in self.layout.drafts.glob("*"):
+        for draft in self.layout.drafts.iterdir():
             with suppress(OSError):
-                draft.unlink()
+                # Records are drafted under the lock. A catalogue is not: whoever drafts
+                # that one may be alive.
+                if ".parquet." in draft.name or _is_abandoned(draft):
+                    draft.unlink()
 
     def commit(self, records: Sequence[Record]) -> Path:
         """Append records that follow one another, all or none, durably; return their file.
@@ -94,6 +99,10 @@ class Ledger:
         """Every record of every log, in order. Raises Unreadable for a damaged file."""
         for file in self.layout.hot_files():
             yield from read_records(file.path)
+
+
+def _is_abandoned(draft: Path) -> bool:
+    return time.time() - draft.stat().st_mtime > _ABANDONED_SECONDS
 
 
 def read_rows(path: Path) -> list[Row]:

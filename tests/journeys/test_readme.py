@@ -1,17 +1,15 @@
-"""The README's sessions, word for word, and the demo: what a stranger types first has to work.
+"""The README's sessions, word for word: what a stranger types first has to work.
 
-Only addresses are put in. What psql and libpq ask a person for comes from where the README
+Only addresses are put in. What psql and libpq want of a person comes from where the README
 says: a password file, and a keyboard.
 """
 
 import os
 import re
-import shlex
-import socket
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
@@ -30,9 +28,23 @@ ADMINS = "postgresql://postgres@db.example.com:5432/unleash"
 pytestmark = pytest.mark.slow
 
 
-def blocks(title: str) -> list[str]:
-    """Return the shell blocks of a section of the README."""
-    section = README.split(f"\n## {title}\n")[1].split("\n## ")[0]
+def missing_tools() -> list[str]:
+    """Return what the checks without us need and this machine has not."""
+    missing = [tool for tool in ("openssl", "sha256sum", "xxd") if shutil.which(tool) is None]
+    if "openssl" not in missing:
+        words = ["openssl", "version"]
+        version = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+        missing += [] if version.startswith("OpenSSL 3") else [f"OpenSSL 3 instead of {version}"]
+    return missing
+
+
+MISSING = missing_tools()
+without_us = pytest.mark.skipif(bool(MISSING), reason=f"missing: {', '.join(MISSING)}")
+
+
+def blocks(title: str, text: str = README) -> list[str]:
+    """Return the shell blocks of a section."""
+    section = text.split(f"\n## {title}\n")[1].split("\n## ", maxsplit=1)[0]
     return re.findall(r"^```sh\n(.*?)^```$", section, re.DOTALL | re.MULTILINE)
 
 
@@ -134,6 +146,7 @@ def test_the_role_of_the_readme_has_what_it_needs_and_no_more(history: Shell) ->
     assert (unavailable, record) == ("0", "2")
 
 
+@without_us
 def test_one_record_is_checked_without_us(history: Shell) -> None:
     (script,) = blocks("Trust it")
 
@@ -147,6 +160,7 @@ def test_one_record_is_checked_without_us(history: Shell) -> None:
     assert f'"prev":"{digest}"' in bytes.fromhex(next_one.out.splitlines()[1]).decode()
 
 
+@without_us
 def test_a_changed_record_does_not_pass_that_check(history: Shell) -> None:
     (script,) = blocks("Trust it")
     assert history.type(script).code == 0
@@ -157,6 +171,21 @@ def test_a_changed_record_does_not_pass_that_check(history: Shell) -> None:
 
     assert changed.code == 1
     assert "Signature Verified Successfully" not in changed.out
+
+
+@without_us
+def test_the_checks_of_the_record_page_work(history: Shell) -> None:
+    history.type("tallybook snapshot")
+    (script,) = blocks("Check it by hand", (ROOT / "docs" / "record.md").read_text())
+
+    ran = history.type(script)
+
+    said, key, named_key, _, definitions, named_definitions, *follow = ran.out.splitlines()
+    assert ran.code == 0, ran.err
+    assert said == "Signature Verified Successfully"
+    assert key.split()[0] == named_key
+    assert named_definitions == f'"definitions":"{definitions.split()[0]}"'
+    assert [line.split() for line in follow] == [["index", "follows"], ["1"], ["2", "true"]]
 
 
 def test_an_auditor_needs_a_copy_and_a_key(history: Shell, tmp_path: Path) -> None:
@@ -195,97 +224,3 @@ def test_the_python_of_the_readme_reads_the_catalogue(history: Shell) -> None:
     ran = history.type("python3 read.py")
 
     assert "taken_at" in ran.out, ran.err
-
-
-STORY = [
-    "tallybook grants --for 8.2 | psql unleash",
-    "tallybook init demo --source acme=postgresql://tallybook:…@{server}/unleash"
-    " --origin acme.example/demo",
-    "tallybook doctor",
-    *["tallybook snapshot"] * 7,
-    "tallybook show",
-    "tallybook trend activeUsers.last7 activeUsers.last30",
-    "tallybook trend productionChanges.last30",
-    'tallybook sql "SELECT taken_at, users, activeUsers_last30, featureToggles, '
-    'productionChanges_last30 FROM snapshots ORDER BY taken_at"',
-    "tallybook verify",
-]
-
-
-@dataclass(frozen=True)
-class Told:
-    """The demo as it was told, and the folder it was told in."""
-
-    folder: Path
-    ran: Ran
-
-    @property
-    def server(self) -> tuple[str, int]:
-        """Where its server said it was."""
-        (found,) = re.findall(r"^PostgreSQL on ([\d.]+):(\d+),", self.ran.out, re.MULTILINE)
-        return found[0], int(found[1])
-
-
-def tell(folder: Path) -> Told:
-    return Told(folder, tallybook("demo", cwd=folder, seconds=240))
-
-
-@pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
-    """The demo, told twice in one folder: the second time it makes room for itself."""
-    folder = tmp_path_factory.mktemp("stage")
-    first = tell(folder)
-    assert first.ran.code == 0, first.ran.err
-    return tell(folder)
-
-
-@pytest.mark.xdist_group("demo")
-def test_the_demo_types_what_a_user_would(told: Told) -> None:
-    typed = re.findall(r"^\$ (.*)$", told.ran.out, re.MULTILINE)
-
-    host, port = told.server
-    assert told.ran.code == 0, told.ran.err
-    assert typed == [command.format(server=f"{host}:{port}") for command in STORY]
-
-
-@pytest.mark.xdist_group("demo")
-def test_the_demo_leaves_no_server_behind(told: Told) -> None:
-    with pytest.raises(ConnectionRefusedError):
-        socket.create_connection(told.server, timeout=5)
-
-
-@pytest.mark.xdist_group("demo")
-def test_the_demo_leaves_a_history_that_verifies(told: Told) -> None:
-    verdict = tallybook("verify", cwd=told.folder / "demo")
-
-    assert verdict == Ran(
-        0,
-        "The history is intact.\n"
-        "8 records of 1 log(s), 1 instance(s): 8 of 8 signatures are good.\n",
-        "",
-    )
-
-
-@pytest.mark.xdist_group("demo")
-def test_what_the_demo_says_to_try_works(told: Told) -> None:
-    tries = re.findall(r"^(?:Try:)?  .*?tallybook (.*)$", told.ran.out, re.MULTILINE)
-
-    codes = [tallybook(*shlex.split(line), cwd=told.folder / "demo").code for line in tries]
-
-    assert tries == ["show --json", 'sql "SELECT * FROM statistics"']
-    assert codes == [0, 0]
-
-
-def test_the_demo_leaves_a_strangers_folder_alone(tmp_path: Path) -> None:
-    (tmp_path / "demo").mkdir()
-    (tmp_path / "demo" / "diary.txt").write_text("mine")
-
-    ran = tallybook("demo", cwd=tmp_path)
-
-    assert ran == Ran(
-        2,
-        "",
-        "error: 'demo' exists and was not made by this demo\n"
-        "hint: Name another folder: tallybook demo --to DIR\n",
-    )
-    assert [path.name for path in (tmp_path / "demo").iterdir()] == ["diary.txt"]
