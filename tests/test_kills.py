@@ -142,14 +142,15 @@ def killed_after(history: History, seconds: float, end: signal.Signals) -> int:
 def test_a_kill_between_signature_and_commit_is_told_and_healed(tmp_path: Path) -> None:
     history = a_history(tmp_path / "tally", prod=NOWHERE)
     (genesis,) = (history.warehouse / "hot").rglob("*.parquet")
-    genesis.rename(tmp_path / "not yet")
+    signed = history.payloads()
+    genesis.unlink()
     unfinished = history.run("verify")
 
     healed = history.run("doctor")
 
     assert unfinished.code != 0
     assert "ok       log                  example.com/test, 1 records" in healed.out
-    assert genesis.read_bytes()
+    assert history.payloads() == signed
     assert history.verdict() == (0, "intact")
 
 

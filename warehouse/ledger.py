@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from warehouse.errors import BrokenHistory, LedgerFailure
-from warehouse.files import flush_folder, is_alive, publish_new, storing
+from warehouse.files import flush_folder, publish_new, storing
 from warehouse.layout import Layout, log_key
 from warehouse.record import Record, parse
 from warehouse.rows import HOT_SCHEMA, Row, row_of
