@@ -43,7 +43,7 @@ SEEN = Statistic(
 )
 PEOPLE = Probe("people", "users", ("users.id",), (USERS, SEEN))
 BY_TYPE = Probe("people", "users", ("users.id",), (USERS,), label="type")
-STATISTICS = [pair for pair in UNLEASH.statistics()]
+STATISTICS = list(UNLEASH.statistics())
 NAMES = [statistic.name for _, statistic in STATISTICS]
 
 

@@ -73,8 +73,8 @@ def test_a_familys_name_means_all_of_it(typed: list[str], meant: list[str]) -> N
 @pytest.mark.parametrize(
     ("typed", "hint"),
     [
-        ("usres", "Did you mean users?"),
-        ("ACTIVEUSERS.LAST30", "Did you mean activeUsers.last30, activeUsers.last7, activeUsersX?"),
+        ("usres", "Did you mean users, activeUsers?"),
+        ("ACTIVEUSERS.LAST30", "Did you mean activeUsers.last30, activeUsers.last7, activeUsers?"),
         ("qqqq", "All names: tallybook statistics"),
         ("", "All names: tallybook statistics"),
     ],

@@ -74,7 +74,13 @@ class Layout(NamedTuple):
         return any((self.epoch(number) / name).exists() for number in self._epochs())
 
     def hot_files(self) -> list[HotFile]:
-        """Every commit's file, by log and position."""
+        """Every commit's file, by log and position, without a hole while somebody writes."""
+        # While a folder is listed a new name may be missed and a newer one seen. Whatever
+        # stands before what the first look saw, a second look cannot miss.
+        newest = {file.log_key: file.first_index for file in self._listed()}
+        return [file for file in self._listed() if file.first_index <= newest.get(file.log_key, -1)]
+
+    def _listed(self) -> list[HotFile]:
         named = ((path, _HOT_NAME.fullmatch(path.name)) for path in self._parquet_files())
         return sorted(HotFile(name[1], int(name[2]), path) for path, name in named if name)
 

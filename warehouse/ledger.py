@@ -22,6 +22,14 @@ from warehouse.record import Record, parse
 from warehouse.rows import HOT_SCHEMA, Row, row_of
 
 _ABANDONED_SECONDS: Final = 3600
+# In a file of few rows, setting up the compression of a column costs more than the column,
+# except for those that make up its size.
+_FEW_ROWS: Final = 64
+_LARGE_COLUMNS: Final = {
+    "payload": "zstd",
+    "stats.key_value.key": "zstd",
+    "stats.key_value.value": "zstd",
+}
 _READ_ERRORS: Final = (pa.ArrowException, OSError, ValueError)
 
 
@@ -143,7 +151,7 @@ def _parquet(table: pa.Table) -> memoryview:
     pq.write_table(
         table,
         sink,
-        compression="zstd",
+        compression="zstd" if table.num_rows > _FEW_ROWS else _LARGE_COLUMNS,
         write_page_checksum=True,
         # A hot file is one row group of few rows: statistics and dictionaries
         # would be larger than what they help to find.

@@ -231,7 +231,8 @@ def _check(value: object, path: str) -> None:
             _check_text(value, path)
         case list() | tuple():
             for position, item in enumerate(value):
-                _check(item, f"{path}[{position}]")
+                if not _is_plain(item):
+                    _check(item, f"{path}[{position}]")
         case dict():
             _check_object(value, path)
         case _:
@@ -242,7 +243,15 @@ def _check_object(value: Mapping[Any, object], path: str) -> None:
     for key, item in value.items():
         if not isinstance(key, str) or not key.isascii():
             raise NotCanonical(f"{path}: key {key!r} is not ASCII text")
-        _check(item, f"{path}.{key}")
+        if not _is_plain(item):
+            _check(item, f"{path}.{key}")
+
+
+def _is_plain(value: object) -> bool:
+    # Nearly all of a record is small numbers and ASCII: no path has to be made for those.
+    if type(value) is int:
+        return -MAX_INTEGER <= value <= MAX_INTEGER
+    return type(value) is str and value.isascii()
 
 
 def _check_text(value: str, path: str) -> None:

@@ -117,4 +117,5 @@ def plot(series: Sequence[Series], *, width: int, height: int = 16, colour: bool
         plotext.plot(times, values, label=f"{line.instance} {line.statistic}", marker="braille")
     drawn = str(plotext.build())
     plotext.clear_figure()
-    return drawn
+    # Its plain theme still ends every line with a sign to stop colouring.
+    return drawn if colour else str(plotext.uncolorize(drawn))

@@ -75,15 +75,16 @@ def look_at_it(run: Run, users: list[int]) -> None:
     assert [point["value"] for point in series["points"]] == users
     assert [point["change"] for point in series["points"]] == [None, 1, 1]
     assert "activeUsers.last30" in run("trend", "activeUsers").out
-    query = "SELECT seq, users FROM snapshots ORDER BY taken_at"
-    rows = "".join(f"{seq},{count}\n" for seq, count in enumerate(users))
-    assert run("sql", query, "--format", "csv").out == f"seq,users\n{rows}"
+    query = "SELECT index, users FROM snapshots ORDER BY taken_at"
+    rows = "".join(f"{index},{count}\n" for index, count in enumerate(users, start=1))
+    assert run("sql", query, "--format", "csv").out == f"index,users\n{rows}"
 
 
 def check_it(run: Run, home: Path) -> None:
     """Verify the history, with the product and without it."""
     assert run("verify").out == (
-        "The history is intact.\n4 records of 1 log(s), 1 instance(s): 4 of 4 signatures are good.\n"
+        "The history is intact.\n"
+        "4 records of 1 log(s), 1 instance(s): 4 of 4 signatures are good.\n"
     )
     key = json.loads(run("keys", "show", "--json").out)
     assert key["origin"] == ORIGIN

@@ -1,0 +1,217 @@
+"""What people see: rows, changes, sparklines and plots, whatever the names in them."""
+
+import io
+from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from etl.statistic import Unavailable
+from tests.builders import A_MONDAY, DAY, SOME_STATS, a_history, a_reading
+from warehouse.history import newest_two
+from warehouse.query import Answer
+from warehouse.show import print_trend, snapshot_tables, trend_json
+from warehouse.terminal import answer_csv, answer_table, cell, console, plot, signed, sparkline
+from warehouse.trends import Point, Series
+
+NOON = datetime(2026, 11, 23, 12)  # noqa: DTZ001  # the warehouse keeps UTC without a zone
+HOUR = timedelta(hours=1)
+ODD = "[bold]name[/nothing] :smile: [link=x]"
+
+
+def a_series(*values: float) -> Series:
+    points = [
+        Point(NOON + number * HOUR, value, value - values[number - 1] if number else None)
+        for number, value in enumerate(values)
+    ]
+    return Series("prod", "users", tuple(points))
+
+
+def test_a_table_without_a_terminal_is_as_wide_as_it_needs(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    console().print(answer_table(Answer(("name", "n"), ("VARCHAR", "BIGINT"), [("x" * 300, 1)])))
+
+    assert capsys.readouterr().out == f"{'name':<300}  n\n{'x' * 300}  1\n"
+
+
+def test_names_are_printed_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    console().print(answer_table(Answer((ODD,), ("VARCHAR",), [(ODD,)])))
+
+    assert [line.rstrip() for line in capsys.readouterr().out.splitlines()] == [ODD, ODD]
+
+
+def test_numbers_stand_to_the_right(capsys: pytest.CaptureFixture[str]) -> None:
+    answer = Answer(("who", "users"), ("VARCHAR", "BIGINT"), [("prod", 5), ("staging", 12345)])
+
+    console().print(answer_table(answer))
+
+    assert capsys.readouterr().out == "who      users\nprod         5\nstaging  12345\n"
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_colour_is_for_terminals_alone(
+    terminal: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    if terminal:
+        monkeypatch.setenv("FORCE_COLOR", "1")
+    else:
+        monkeypatch.delenv("FORCE_COLOR", raising=False)
+
+    console().print(answer_table(Answer(("n",), ("BIGINT",), [(1,)])))
+
+    assert ("\x1b[" in capsys.readouterr().out) is terminal
+
+
+def test_a_table_as_csv_quotes_what_it_has_to() -> None:
+    rows = [("a,b", 'say "x"', None, "two\nlines", 1.0, True, b"\x00\xff", NOON)]
+    answer = Answer(tuple("abcdefgh"), ("VARCHAR",) * 8, rows)
+
+    assert answer_csv(answer) == (
+        'a,b,c,d,e,f,g,h\n"a,b","say ""x""",,"two\nlines",1,true,00ff,2026-11-23 12:00:00\n'
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, ""),
+        (3, "3"),
+        (3.0, "3"),
+        (3.25, "3.25"),
+        (1e300, "1e+300"),
+        (float("nan"), "nan"),
+        (float("inf"), "inf"),
+        (True, "true"),
+        (Decimal("1.50"), "1.50"),
+        (b"\x01\xab", "01ab"),
+        ("text", "text"),
+    ],
+)
+def test_a_cell_shows_a_value(value: object, text: str) -> None:
+    assert cell(value) == text
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [(None, ""), (0.0, ""), (5.0, "+5"), (-3.0, "−3"), (0.12345, "+0.123"), (-1200.5, "−1200.5")],
+)
+def test_a_change_has_its_sign(change: float | None, text: str) -> None:
+    assert signed(change) == text
+
+
+@pytest.mark.parametrize(
+    ("values", "line"),
+    [
+        ([1], "▁"),
+        ([5, 5, 5], "▁▁▁"),
+        ([0, 1, 2, 3, 4, 5, 6, 7], "▁▂▃▄▅▆▇█"),
+        ([7, 0], "█▁"),
+        ([-10, 0, 10], "▁▅█"),
+    ],
+)
+def test_a_sparkline_has_a_bar_per_value(values: list[float], line: str) -> None:
+    assert sparkline(values) == line
+
+
+@pytest.mark.parametrize("values", [(1,), (5, 5), (1, 2, 3), (0, 1e12), (-5, 5)])
+def test_a_plot_is_as_wide_as_asked_for(values: tuple[float, ...]) -> None:
+    drawn = plot([a_series(*values)], width=60, height=12, colour=False)
+
+    lines = drawn.splitlines()
+    assert "\x1b[" not in drawn
+    assert len(lines) == 12
+    assert max(map(len, lines)) <= 60
+    assert "12:00:00" in drawn
+
+
+def test_a_plot_in_colour_has_one() -> None:
+    assert "\x1b[" in plot([a_series(1, 2)], width=60)
+
+
+def test_a_trend_is_a_line_of_a_table_and_a_plot(capsys: pytest.CaptureFixture[str]) -> None:
+    print_trend([a_series(3, 5, 4)])
+
+    head, line, *plot_lines = capsys.readouterr().out.splitlines()
+    assert head.split() == [
+        "instance",
+        "statistic",
+        "from",
+        "first",
+        "to",
+        "last",
+        "change",
+        "trend",
+    ]
+    assert line.split() == [
+        "prod",
+        "users",
+        "2026-11-23",
+        "12:00:00",
+        "3",
+        "2026-11-23",
+        "14:00:00",
+        "4",
+        "+1",
+        "▁█▅",
+    ]
+    assert len(plot_lines) > 5
+
+
+def test_a_trend_of_one_point_has_no_plot(capsys: pytest.CaptureFixture[str]) -> None:
+    print_trend([a_series(3)])
+
+    assert len(capsys.readouterr().out.splitlines()) == 2
+
+
+def test_a_trend_as_json_says_utc() -> None:
+    assert trend_json([a_series(3, 5)]) == [
+        {
+            "instance": "prod",
+            "statistic": "users",
+            "points": [
+                {"taken_at": "2026-11-23T12:00:00.000Z", "value": 3, "change": None},
+                {"taken_at": "2026-11-23T13:00:00.000Z", "value": 5, "change": 2},
+            ],
+        }
+    ]
+
+
+def test_a_snapshot_is_shown_by_subject_with_its_changes(tmp_path: Path) -> None:
+    history = a_history(tmp_path)
+    history.take()
+    stats = {**SOME_STATS, "users": 125, "averageFlags": "47", "SAMLenabled": False}
+    history.take(
+        a_reading(
+            {**stats, f"apiTokens.{ODD}": 1},
+            taken_at=A_MONDAY + DAY,
+            unavailable=[Unavailable("projectsByMode", "schema", "older than 4.22")],
+            remarks={"roles": "1 malformed row left out"},
+        )
+    )
+
+    shown = printed(history.root)
+
+    assert shown[0].startswith("prod  Unleash 8.2.0  2026-11-24 02:00 UTC  record 2 of example.com")
+    assert shown[1].endswith("PostgreSQL 18.0 (primary), changes since 2026-11-23 02:00 UTC")
+    lines = {tuple(line.split()) for line in shown}
+    assert {
+        ("users", "125", "+5", "pieces"),
+        ("averageFlags", "47", "−1.5", "pieces"),
+        ("SAMLenabled", "off", "changed"),
+        ("roles", "6", "pieces", "(1", "malformed", "row", "left", "out)"),
+        ("projectsByMode", "–", "older", "than", "4.22"),
+        (*f"apiTokens.{ODD}".split(), "1", "pieces"),
+    } <= lines
+
+
+def printed(root: Path) -> list[str]:
+    out = Console(file=io.StringIO(), width=400, markup=False, emoji=False, highlight=False)
+    for renderable in snapshot_tables(root, [newest_two(root, "prod")]):
+        out.print(renderable)
+    assert isinstance(out.file, io.StringIO)
+    return out.file.getvalue().splitlines()
