@@ -175,7 +175,9 @@ class Source:
             )
         if any(sign in what for sign in _ABSENT):
             return SourceRefused(f"{where} refuses the login: {what}")
-        if getattr(error, "sqlstate", None) and error.sqlstate[:2] not in ("08", "57"):  # type: ignore[attr-defined]
+        state = getattr(error, "sqlstate", None)
+        # 08: the connection; 57P: the server goes, or is not there yet. 57014 is a timeout.
+        if state and not state.startswith(("08", "57P")):
             return SourceFailure(f"{where} answers with an error: {what}")
         return SourceUnreachable(
             f"{where} cannot be reached: {what}",

@@ -77,7 +77,7 @@ def test_settings_of_another_client_do_not_reach_a_reading(reader: Reader) -> No
     with bounced(reader.database) as database:
         through = Reader(database)
         with psycopg.connect(through.url, prepare_threshold=None, autocommit=True) as careless:
-            careless.execute("SET statement_timeout = '1ms'")
+            careless.execute("SET statement_timeout = '1s'")
             careless.execute("SET TimeZone = 'Asia/Tokyo'")
             careless.execute("SET search_path = nowhere")
             careless.execute("SET default_transaction_isolation = 'read committed'")

@@ -10,13 +10,15 @@ import pytest
 
 from etl.catalogue import UNLEASH
 from etl.snapshot import Reading
+from tests import small_worlds, small_worlds_of_machines
 from tests.readers import Reader, let_in
 from tests.servers import Database
-from tests.small_worlds import WORLDS, World
+from tests.small_worlds import World
 from warehouse.record import EnvironmentChanges, Names, ProjectFlags
 
 pytestmark = pytest.mark.slow
 
+WORLDS = (*small_worlds.WORLDS, *small_worlds_of_machines.WORLDS)
 # Told by tests of their own, below.
 EDGE = "edgeInstanceUsage"
 
