@@ -22,7 +22,7 @@ from warehouse.contract import ViewInputs, fingerprint, statements, text
 from warehouse.definitions import read_definitions
 from warehouse.errors import CannotStore, LedgerFailure
 from warehouse.files import adopt, replace, storing
-from warehouse.layout import Layout, as_glob
+from warehouse.layout import EPOCH_GLOB, Layout, as_glob
 
 if TYPE_CHECKING:
     from warehouse.mount import Mount
@@ -33,7 +33,6 @@ class Stamp(msgspec.Struct, frozen=True):
 
     root: str
     contract: str
-    epoch: int
     definitions: list[str]
     statistics: list[str]
 
@@ -95,7 +94,8 @@ def build(root: Path, *, mount: "Mount | None" = None, to: Path | None = None) -
 
 def _records(stamp: Stamp, mount: "Mount | None") -> str:
     root = mount.there if mount else Path(stamp.root)
-    folder = as_glob(Layout(root).epoch(stamp.epoch))
+    # All epochs: a folder that somebody adds must not hide the rows of the others.
+    folder = f"{as_glob(Layout(root).hot)}/{EPOCH_GLOB}"
     scheme = "file://" if mount else ""
     return f"read_parquet({text(f'{scheme}{folder}/*.parquet')}, hive_partitioning = false)"
 
@@ -134,7 +134,6 @@ def _is_current(stamp: Stamp, layout: Layout) -> bool:
     return (
         stamp.root == str(layout.root.resolve())
         and stamp.contract == fingerprint()
-        and stamp.epoch == layout.live_epoch()
         and stamp.definitions == _definition_names(layout)
     )
 
@@ -147,7 +146,6 @@ def _stamp_now(layout: Layout) -> Stamp:
     return Stamp(
         root=str(layout.root.resolve()),
         contract=fingerprint(),
-        epoch=layout.live_epoch(),
         definitions=_definition_names(layout),
         statistics=_statistics_in(layout),
     )

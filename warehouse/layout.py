@@ -23,6 +23,7 @@ from warehouse.files import storing
 
 _HOT_NAME = re.compile(r"([0-9a-f]{16})\.([0-9]{12})\.parquet")
 _EPOCH_NAME = re.compile(r"epoch=([0-9]{6})")
+EPOCH_GLOB = f"epoch={'[0-9]' * 6}"
 
 
 class HotFile(NamedTuple):
