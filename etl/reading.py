@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from queue import Empty, SimpleQueue
@@ -25,6 +26,7 @@ from etl.statistic import (
     why_unavailable,
     why_unlisted,
 )
+from warehouse.errors import SourceFailure
 from warehouse.record import Instance, Names, Release, Value, canonical, sha256_hex
 
 _TIMEOUTS: Final = (psycopg.errors.QueryCanceled, psycopg.errors.LockNotAvailable)
@@ -106,7 +108,8 @@ def _ask_all(
         return
 
     def help_out() -> None:
-        with source.transaction(snapshot=exported) as helper:
+        # A helper that gets no connection, or loses it, costs time and nothing else.
+        with suppress(SourceFailure), source.transaction(snapshot=exported) as helper:
             helper.keep()
             asker.drain(queue, helper)
 
@@ -115,6 +118,8 @@ def _ask_all(
         asker.drain(queue, transaction)
         for helper in helpers:
             helper.result()
+    # What a helper had to give back.
+    asker.drain(queue, transaction)
 
 
 class _Asker:
@@ -134,10 +139,17 @@ class _Asker:
                 item = queue.get_nowait()
             except Empty:
                 return
-            if isinstance(item, Listing):
-                self._list(item, transaction)
-            else:
-                self._probe(item, transaction)
+            try:
+                self._ask(item, transaction)
+            except BaseException:
+                queue.put(item)
+                raise
+
+    def _ask(self, item: Work, transaction: Transaction) -> None:
+        if isinstance(item, Listing):
+            self._list(item, transaction)
+        else:
+            self._probe(item, transaction)
 
     def _list(self, listing: Listing, transaction: Transaction) -> None:
         def note() -> None:

@@ -42,6 +42,16 @@ def test_it_reads_the_same_as_without(lived_in_reader: Reader, size: int, parall
     assert reading.unavailable == []
 
 
+def test_a_pool_smaller_than_asked_for_costs_time_only(lived_in_reader: Reader) -> None:
+    direct = lived_in_reader.read()
+
+    with bounced(lived_in_reader.database, size=2) as database:
+        reading = Reader(database).read(parallel=4, statement_timeout=2, connect_timeout=2)
+
+    assert reading.stats == direct.stats
+    assert reading.unavailable == []
+
+
 def test_timeouts_are_really_in_force(reader: Reader) -> None:
     with bounced(reader.database) as database, locked(reader, "segments"):
         reading = Reader(database).read(lock_timeout=0.2)
