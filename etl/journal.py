@@ -93,8 +93,17 @@ def write_journal(path: Path, journal: Journal) -> None:
         heads=list(before.heads.values()),
     )
     lines = b"\n".join([msgspec.json.encode(state), *journal.batch, b""])
-    # Always the same draft, as only the lock's holder writes: what a killed one left is replaced.
-    replace(path, path.with_name(f".{path.name}.draft"), lines, mode=0o600)
+    replace(path, _draft_of(path), lines, mode=0o600)
+
+
+def sweep_draft(path: Path) -> None:
+    """Remove what a killed writer left beside the journal. Call it under the lock."""
+    _draft_of(path).unlink(missing_ok=True)
+
+
+def _draft_of(path: Path) -> Path:
+    # Always the same name: only the lock's holder writes.
+    return path.with_name(f".{path.name}.draft")
 
 
 def read_journal(path: Path) -> Journal:

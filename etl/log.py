@@ -13,7 +13,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Protocol
 
-from etl.journal import STATE_FILE, Journal, Memory, read_journal, write_journal
+from etl.journal import (
+    STATE_FILE,
+    Journal,
+    Memory,
+    read_journal,
+    sweep_draft,
+    write_journal,
+)
 from etl.signing import Signer
 from etl.snapshot import Place
 from warehouse.errors import (
@@ -101,6 +108,7 @@ class SigningLog:
         with exclusive_lock(self.state / LOCK_FILE, wait_seconds=self.lock_timeout):
             self.ledger.layout.require()
             self.ledger.sweep_drafts()
+            sweep_draft(self.state / STATE_FILE)
             journal = read_journal(self.state / STATE_FILE)
             self._require_own(journal)
             self._require_no_more(journal.memory.size)

@@ -80,7 +80,7 @@ def look(source: Source, transaction: Transaction, tables: Iterable[str]) -> Mom
     facts = transaction.one(_ORIGIN)
     return Moment(
         instance_id=_instance_id(transaction, schema),
-        db_time=facts["db_time"],  # type: ignore[arg-type]  # a datetime, as PostgreSQL says
+        db_time=datetime.fromisoformat(str(facts["db_time"])),
         taken_at=taken_at,
         windows=windows(transaction),
         schema=schema,

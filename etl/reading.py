@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Final
 
@@ -160,16 +161,12 @@ class _Asker:
         self._attempt(transaction, note, (listing.name,))
 
     def _probe(self, probe: Probe, transaction: Transaction) -> None:
-        if self._attempt(transaction, lambda: self._count(probe, probe.statistics, transaction)):
+        if self._attempt(transaction, partial(self._count, probe, probe.statistics, transaction)):
             return
         # Together they failed: each for itself, so that only the guilty one is missing.
         for statistic in probe.statistics:
-            alone = (statistic,)
-            self._attempt(
-                transaction,
-                lambda alone=alone: self._count(probe, alone, transaction),  # type: ignore[misc]
-                (statistic.name,),
-            )
+            count = partial(self._count, probe, (statistic,), transaction)
+            self._attempt(transaction, count, (statistic.name,))
 
     def _count(
         self, probe: Probe, statistics: tuple[Statistic, ...], transaction: Transaction

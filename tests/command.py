@@ -24,11 +24,12 @@ def tallybook(
     cwd: Path,
     env: Mapping[str, str] | None = None,
     seconds: float = 60,
-    user: int | None = None,
+    program: str | None = None,
 ) -> Ran:
-    """Run `tallybook` in a folder and wait for its end. `user` is a uid that root hands over to."""
+    """Run `tallybook` in a folder and wait for its end; `program` is Python to run in its place."""
+    command = [TALLYBOOK] if program is None else [sys.executable, "-c", program]
     done = subprocess.run(
-        [TALLYBOOK, *words],
+        [*command, *words],
         cwd=cwd,
         env=environment(env or {}),
         stdin=subprocess.DEVNULL,
@@ -36,7 +37,6 @@ def tallybook(
         text=True,
         timeout=seconds,
         check=False,
-        user=user,
     )
     return Ran(done.returncode, done.stdout, done.stderr)
 
