@@ -139,7 +139,11 @@ class Source:
 
     def _session(self) -> Mapping[str, str]:
         quoted_schema = '"' + self.settings.schema.replace('"', '""') + '"'
+        # Several connections are as many hands as were asked for; workers of the server's own
+        # beside them made the same snapshot slower (0.95 s with them, 0.78 s without).
+        workers = {"max_parallel_workers_per_gather": "0"} if self.settings.parallel > 1 else {}
         return {
+            **workers,
             "TimeZone": "UTC",
             "search_path": f"{quoted_schema}, pg_catalog",
             "statement_timeout": duration(self.settings.statement_timeout),

@@ -31,7 +31,7 @@ class Result:
         """One row of the table in docs/benchmarks.md."""
         theirs = f"{self.rival}: {_number(self.theirs)} {self.unit}" if self.theirs else ""
         found = f"{self.ratio:.2f} ×" if self.ratio else f"{_number(self.ours)} {self.unit}"
-        wanted = f"≤ {self.limit:g} {'×' if self.ratio else self.unit}"
+        wanted = f"≤ {self.limit:.3g} {'×' if self.ratio else self.unit}"
         verdict = "yes" if self.holds else "no"
         ours = f"{_number(self.ours)} {self.unit}"
         return f"| {self.what} | {ours} | {theirs} | {found} | {wanted} | {verdict} |"
