@@ -176,7 +176,7 @@ def test_no_path_of_a_machine_is_named() -> None:
         (REGISTRY_HOST, "https://pyp" + "i.org/simple", True),
         (REGISTRY_HOST, "https://files.python" + "hosted.org/packages", True),
         (REGISTRY_HOST, '"resolved": "https://registry.npm' + 'js.org/x"', True),
-        (REGISTRY_HOST, "https://www.debian.org", False),
+        (REGISTRY_HOST, "https://www.example.org", False),
         (MACHINE_PATH, "cd /ro" + "ot/x", True),
         (MACHINE_PATH, "see (/wo" + "rk/main)", True),
         (MACHINE_PATH, "https://example.com/work/day", False),
