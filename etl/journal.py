@@ -15,7 +15,8 @@ import msgspec
 from warehouse.errors import LedgerFailure
 from warehouse.files import replace
 from warehouse.merkle import Frontier
-from warehouse.record import NO_PREVIOUS, Instance, NotCanonical, Snapshot, parse, sha256_hex
+from warehouse.payload import NO_PREVIOUS, Instance, Snapshot
+from warehouse.record import NotCanonical, parse, sha256_hex
 
 STATE_FILE: Final = "signer.journal"
 _FORMAT: Final = 1

@@ -31,16 +31,8 @@ from warehouse.errors import (
 )
 from warehouse.files import exclusive_lock
 from warehouse.ledger import Ledger
-from warehouse.record import (
-    Genesis,
-    Instance,
-    Payload,
-    Record,
-    Snapshot,
-    encode,
-    parse,
-    timestamp,
-)
+from warehouse.payload import Genesis, Instance, Payload, Snapshot
+from warehouse.record import Record, encode, parse, timestamp
 
 LOCK_FILE: Final = "signer.lock"
 

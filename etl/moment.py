@@ -15,8 +15,8 @@ from etl.source import Source, Transaction, literal
 from etl.statistic import WINDOWS, Schema, fit
 from etl.version import release_of, schema_of
 from warehouse.errors import NotUnleash, SourceRefused
-from warehouse.record import Origin, Release
-from warehouse.record import Schema as Migrations
+from warehouse.payload import Origin, Release
+from warehouse.payload import Schema as Migrations
 
 # A database without these was not made by Unleash.
 _UNMISTAKABLE: Final = ("features", "settings", "migrations")

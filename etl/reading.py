@@ -28,7 +28,8 @@ from etl.statistic import (
     why_unlisted,
 )
 from warehouse.errors import SourceFailure
-from warehouse.record import Instance, Names, Release, Value, canonical, sha256_hex
+from warehouse.payload import Instance, Names, Release, Value
+from warehouse.record import canonical, sha256_hex
 
 _TIMEOUTS: Final = (psycopg.errors.QueryCanceled, psycopg.errors.LockNotAvailable)
 _DAYS_OF_CHANGES: Final = 90

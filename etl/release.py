@@ -6,7 +6,7 @@ from urllib.error import URLError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
-from warehouse.record import Release
+from warehouse.payload import Release
 
 _MAX_BYTES: Final = 32 << 20
 

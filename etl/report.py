@@ -10,7 +10,8 @@ from rich.text import Text
 
 from etl.catalogue import UNLEASH
 from warehouse.errors import SourceUnreachable
-from warehouse.record import Snapshot, decode
+from warehouse.payload import Snapshot
+from warehouse.record import decode
 from warehouse.terminal import console, table
 
 if TYPE_CHECKING:

@@ -16,7 +16,8 @@ from etl.source import Source
 from warehouse import catalog
 from warehouse.errors import Failure
 from warehouse.ledger import Ledger
-from warehouse.record import Record, Release
+from warehouse.payload import Release
+from warehouse.record import Record
 
 TOOL: Final = f"tallybook/{version('tallybook')}"
 

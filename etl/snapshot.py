@@ -10,7 +10,7 @@ from urllib.parse import quote
 import msgspec
 
 from etl.statistic import Probe, Statistic, Unavailable
-from warehouse.record import (
+from warehouse.payload import (
     MAX_INTEGER,
     EnvironmentChanges,
     Instance,
@@ -20,8 +20,8 @@ from warehouse.record import (
     Release,
     Snapshot,
     Value,
-    timestamp,
 )
+from warehouse.record import timestamp
 
 Row = Mapping[str, object]
 T = TypeVar("T")

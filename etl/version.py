@@ -14,7 +14,7 @@ from functools import cache
 from importlib.resources import files
 from itertools import groupby
 
-from warehouse.record import Release, Schema
+from warehouse.payload import Release, Schema
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,8 @@ from tests.builders import (
     write_rows,
 )
 from warehouse.ledger import read_records, read_rows
-from warehouse.record import Instance, Record, Snapshot, decode, encode, sha256_hex
+from warehouse.payload import Instance, Snapshot
+from warehouse.record import Record, decode, encode, sha256_hex
 from warehouse.rows import row_of
 from warehouse.verify import Finding, Place
 

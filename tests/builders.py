@@ -21,22 +21,18 @@ from etl.statistic import Unavailable
 from warehouse.definitions import Definition
 from warehouse.keys import PublicKey
 from warehouse.ledger import Ledger, read_rows
-from warehouse.record import (
+from warehouse.payload import (
     Genesis,
     Instance,
     Names,
     Origin,
     Payload,
-    Record,
     Release,
     Schema,
     Snapshot,
     Value,
-    canonical,
-    decode,
-    encode,
-    sha256_hex,
 )
+from warehouse.record import Record, canonical, decode, encode, sha256_hex
 from warehouse.rows import HOT_SCHEMA, Row, row_of
 from warehouse.verify import Report, verify
 

@@ -10,7 +10,8 @@ import msgspec
 from etl.init import init, new_sources
 from tests.command import Ran, tallybook
 from warehouse.ledger import Ledger
-from warehouse.record import AnyPayload, Snapshot, decode
+from warehouse.payload import AnyPayload, Snapshot
+from warehouse.record import decode
 
 ORIGIN = "example.com/test"
 

@@ -7,7 +7,7 @@ strategies, five context fields, six roles and one release template.
 from dataclasses import dataclass
 from typing import Final
 
-from warehouse.record import Value
+from warehouse.payload import Value
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import pytest
 
 from tests.builders import PROD, SOME_STATS, a_snapshot
 from warehouse.answer import endpoint_answer, endpoint_checksum, plain
-from warehouse.record import Release, Value
+from warehouse.payload import Release, Value
 
 UNLEASH_8_2: dict[str, Value] = {
     "users": 25,

@@ -29,6 +29,8 @@ PURE = (
     "etl/version",
     "warehouse/errors",
     "warehouse/merkle",
+    "warehouse/note",
+    "warehouse/payload",
     "warehouse/record",
 )
 OUTSIDE_WORLD = {

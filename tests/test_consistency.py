@@ -14,7 +14,7 @@ from etl.source import Transaction
 from etl.statistic import Catalogue, Probe, Statistic
 from tests.readers import Reader
 from warehouse.errors import SourceFailure
-from warehouse.record import Value
+from warehouse.payload import Value
 
 pytestmark = pytest.mark.slow
 

@@ -27,8 +27,9 @@ from tests.builders import (
 from warehouse import catalog
 from warehouse.answer import endpoint_checksum
 from warehouse.contract import VIEWS
+from warehouse.payload import Instance, Snapshot
 from warehouse.query import ask
-from warehouse.record import Instance, Snapshot, decode
+from warehouse.record import decode
 
 # The command line of DuckDB itself, from a package of its own.
 DUCKDB = Path(sys.executable).with_name("duckdb")

@@ -24,7 +24,7 @@ from etl.settings import SourceTable, Tables
 from schedules.cli import tallybook
 from warehouse import errors
 from warehouse.errors import Failure
-from warehouse.record import Genesis, Payload, Snapshot
+from warehouse.payload import Genesis, Payload, Snapshot
 from warehouse.verify import EXIT_CODES
 
 ROOT = Path(__file__).resolve().parent.parent

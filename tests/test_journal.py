@@ -18,7 +18,8 @@ from warehouse.errors import (
     Failure,
     LedgerFailure,
 )
-from warehouse.record import Instance, encode
+from warehouse.payload import Instance
+from warehouse.record import encode
 
 STAGING = Instance("4c1b6b6e-0000-4000-8000-000000000002", "staging")
 

@@ -29,7 +29,8 @@ from warehouse.errors import (
 )
 from warehouse.files import exclusive_lock
 from warehouse.merkle import Frontier
-from warehouse.record import Genesis, Instance, Record, Snapshot, decode
+from warehouse.payload import Genesis, Instance, Snapshot
+from warehouse.record import Record, decode
 
 STAGING = Instance("4c1b6b6e-0000-4000-8000-000000000002", "staging")
 

@@ -11,7 +11,8 @@ from etl.snapshot import MAX_NAME_BYTES, MAX_NAMES, Place, Reading
 from etl.statistic import needed
 from tests.readers import Reader, let_in
 from tests.servers import Database
-from warehouse.record import MAX_PAYLOAD, NO_PREVIOUS, encode
+from warehouse.payload import NO_PREVIOUS
+from warehouse.record import MAX_PAYLOAD, encode
 
 pytestmark = pytest.mark.slow
 

@@ -14,7 +14,7 @@ from tests import small_worlds, small_worlds_of_machines
 from tests.readers import Reader, let_in
 from tests.servers import Database
 from tests.small_worlds import World
-from warehouse.record import EnvironmentChanges, Names, ProjectFlags
+from warehouse.payload import EnvironmentChanges, Names, ProjectFlags
 
 pytestmark = pytest.mark.slow
 

@@ -11,17 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.builders import a_genesis, a_key, a_snapshot
-from warehouse.record import (
-    MAX_INTEGER,
-    MAX_PAYLOAD,
-    NotCanonical,
-    Payload,
-    canonical,
-    decode,
-    encode,
-    moment,
-    timestamp,
-)
+from warehouse.payload import MAX_INTEGER, Payload
+from warehouse.record import MAX_PAYLOAD, NotCanonical, canonical, decode, encode, moment, timestamp
 
 # RFC 8785 §3.2.2.2: these two-letter escapes, other controls as \u00xx, everything else as it is.
 SHORT_ESCAPES = {

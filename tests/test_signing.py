@@ -19,7 +19,8 @@ from cryptography.hazmat.primitives.serialization import (
 from etl.signing import KeySigner, create_key, load_key
 from tests.builders import a_history, a_key
 from warehouse.errors import CannotStore, KeyUnusable
-from warehouse.record import Snapshot, decode
+from warehouse.payload import Snapshot
+from warehouse.record import decode
 
 openssl = shutil.which("openssl")
 

@@ -25,16 +25,8 @@ from etl.snapshot import (
 )
 from etl.statistic import Odd, Probe, Statistic, Unavailable
 from tests.builders import AN_ORIGIN, NO_NAMES, ORIGIN, PROD, a_reading, a_snapshot
-from warehouse.record import (
-    MAX_INTEGER,
-    MAX_PAYLOAD,
-    EnvironmentChanges,
-    Names,
-    ProjectFlags,
-    Value,
-    decode,
-    encode,
-)
+from warehouse.payload import MAX_INTEGER, EnvironmentChanges, Names, ProjectFlags, Value
+from warehouse.record import MAX_PAYLOAD, decode, encode
 
 FIRST_DAY = date(2026, 8, 26)
 USERS = Statistic(name="users", meaning="Users.", sql="count(*)", since="4.17")

@@ -8,7 +8,7 @@ import pytest
 from tests.builders import A_MONDAY, DAY, PROD, SOME_STATS, History, a_history, a_reading
 from warehouse.errors import BadInput
 from warehouse.history import NoSnapshot, newest_two, read_series, sources
-from warehouse.record import Instance
+from warehouse.payload import Instance
 from warehouse.trends import Point, Series, resolve, series_of
 
 KNOWN = ["users", "activeUsers.last7", "activeUsers.last30", "apiTokens.admin", "activeUsersX"]

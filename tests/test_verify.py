@@ -25,7 +25,8 @@ from warehouse import verify as module
 from warehouse.errors import NoWarehouse
 from warehouse.layout import log_key
 from warehouse.ledger import Unreadable, read_rows
-from warehouse.record import MAX_INTEGER, encode
+from warehouse.payload import MAX_INTEGER
+from warehouse.record import encode
 from warehouse.rows import Row
 from warehouse.verify import Report, findings_by_name, verify
 

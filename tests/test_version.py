@@ -6,7 +6,7 @@ import re
 import pytest
 
 from etl.version import KnownRelease, in_common, known_releases, release_of, schema_of
-from warehouse.record import Schema
+from warehouse.payload import Schema
 
 RELEASES = known_releases()
 

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Final
 
 from warehouse.contract import CHECKSUMMED
-from warehouse.record import Snapshot, Value
+from warehouse.payload import Snapshot, Value
 
 Answer = dict[str, object]
 

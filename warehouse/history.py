@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from warehouse.errors import Failure
+from warehouse.payload import Snapshot
 from warehouse.query import ask
-from warehouse.record import Snapshot, decode
+from warehouse.record import decode
 from warehouse.trends import Series, resolve, series_of
 
 

@@ -9,7 +9,8 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from warehouse.record import AnyPayload, NotCanonical, Record, Snapshot, Value, moment
+from warehouse.payload import AnyPayload, Snapshot, Value
+from warehouse.record import NotCanonical, Record, moment
 
 _MOMENT: Final = pa.timestamp("ms")
 _TEXT: Final = pa.string()

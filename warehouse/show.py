@@ -14,7 +14,7 @@ from warehouse.contract import newest_definitions
 from warehouse.definitions import Definition, definition_of, read_definitions
 from warehouse.history import Pair
 from warehouse.layout import Layout
-from warehouse.record import Snapshot, Value
+from warehouse.payload import Snapshot, Value
 from warehouse.terminal import cell, console, plot, signed, sparkline, table
 from warehouse.trends import Series
 

@@ -17,15 +17,8 @@ from warehouse.errors import BrokenHistory, KeyUnusable
 from warehouse.keys import PublicKey, public_key_from_spki
 from warehouse.layout import HotFile, Layout, log_key
 from warehouse.ledger import Unreadable, read_rows
-from warehouse.record import (
-    NO_PREVIOUS,
-    AnyPayload,
-    Genesis,
-    NotCanonical,
-    Record,
-    Snapshot,
-    decode,
-)
+from warehouse.payload import NO_PREVIOUS, AnyPayload, Genesis, Snapshot
+from warehouse.record import NotCanonical, Record, decode
 from warehouse.rows import Row, row_of
 
 Status = Literal["intact", "incomplete", "tampered", "untrusted"]

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from etl.snapshot import Reading
-from warehouse.record import (
+from warehouse.payload import (
     EnvironmentChanges,
     Instance,
     Names,
