@@ -4,22 +4,34 @@ One file: a line of state, then one line per payload that was about to be signed
 (canonical JSON has no line breaks). It is on disk before a signature leaves the
 process. After a crash the same payloads are signed again: never different ones
 at the same index.
+
+A change of keys needs two signers at once, and the one who finishes after a crash may have
+neither: there the signatures themselves are kept in the state, before they leave.
 """
 
-from dataclasses import dataclass
+import base64
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
+from warehouse import files
 from warehouse.errors import LedgerFailure
-from warehouse.files import replace
 from warehouse.merkle import Frontier
-from warehouse.payload import NO_PREVIOUS, Instance, Snapshot
-from warehouse.record import NotCanonical, parse, sha256_hex
+from warehouse.payload import (
+    NO_PREVIOUS,
+    AnyPayload,
+    Chained,
+    Genesis,
+    Heads,
+    Instance,
+    Key,
+)
+from warehouse.record import NotCanonical, Record, parse, sha256_hex
 
 STATE_FILE: Final = "signer.journal"
-_FORMAT: Final = 1
+_FORMAT: Final = 2
 
 
 class Head(msgspec.Struct, frozen=True):
@@ -30,21 +42,40 @@ class Head(msgspec.Struct, frozen=True):
     sha256: str
 
 
+class _Signed(msgspec.Struct, frozen=True):
+    """Signatures of a batch that only its maker could make, in base64; see `Journal`."""
+
+    signatures: list[str]
+    key_ids: list[str]
+    checkpoint: str
+
+
 class _State(msgspec.Struct, frozen=True):
     format: int
     origin: str
     size: int
     frontier: list[str]
     heads: list[Head]
+    key_id: str
+    recovery_id: str | None
+    heads_on: str
+    signed: _Signed | None
 
 
 @dataclass(frozen=True)
 class Memory:
-    """The log as its signer remembers it, up to and including `size` records."""
+    """The log as its signer remembers it, up to and including `size` records.
+
+    `key_id` is the key in force, `recovery_id` the one that may revoke it; `heads_on` is the
+    day (UTC) of the newest record that says where all chains end.
+    """
 
     origin: str
     tree: Frontier
     heads: dict[Instance, Head]
+    key_id: str = ""
+    recovery_id: str | None = None
+    heads_on: str = ""
 
     @classmethod
     def of_new_log(cls, origin: str) -> "Memory":
@@ -60,23 +91,51 @@ class Memory:
     def after(self, payload: bytes) -> "Memory":
         """The memory once this payload is the newest record."""
         content = parse(payload)
-        heads = self.heads
-        if isinstance(content, Snapshot):
-            head = Head(content.instance, content.seq + 1, sha256_hex(payload))
-            heads = {**heads, content.instance: head}
-        return Memory(self.origin, self.tree.append(payload), heads)
+        grown = replace(self, tree=self.tree.append(payload))
+        match content:
+            case Chained():
+                head = Head(content.instance, content.seq + 1, sha256_hex(payload))
+                return replace(grown, heads={**self.heads, content.instance: head})
+            case Heads():
+                return replace(grown, heads_on=_day(content))
+            case Genesis():
+                recovery = content.recovery_key and _key_id(content.recovery_key)
+                key_id = _key_id(content.public_key)
+                return replace(grown, key_id=key_id, recovery_id=recovery, heads_on=_day(content))
+            case Key():
+                return grown.with_key(content)
+
+    def with_key(self, change: Key) -> "Memory":
+        """The memory once the keys have changed."""
+        if change.public_key is None:
+            return self
+        if change.action == "recovery":
+            return replace(self, recovery_id=_key_id(change.public_key))
+        return replace(self, key_id=_key_id(change.public_key))
+
+
+@dataclass(frozen=True)
+class Signed:
+    """The records of a batch with their signatures, and the checkpoint over them."""
+
+    records: tuple[Record, ...]
+    checkpoint: str
 
 
 @dataclass(frozen=True)
 class Journal:
-    """The memory before the newest batch, and that batch's payloads."""
+    """The memory before the newest batch, and the batch that is signed once this is on disk.
+
+    `signed` is there only where somebody else could not sign it again.
+    """
 
     before: Memory
-    batch: tuple[bytes, ...] = ()
+    batch: tuple[bytes, ...]
+    signed: Signed | None = None
 
     @property
     def memory(self) -> Memory:
-        """The memory with the batch in it."""
+        """The memory with the batch."""
         memory = self.before
         for payload in self.batch:
             memory = memory.after(payload)
@@ -92,9 +151,13 @@ def write_journal(path: Path, journal: Journal) -> None:
         size=before.size,
         frontier=[root.hex() for root in before.tree.roots],
         heads=list(before.heads.values()),
+        key_id=before.key_id,
+        recovery_id=before.recovery_id,
+        heads_on=before.heads_on,
+        signed=_written(journal.signed) if journal.signed else None,
     )
     lines = b"\n".join([msgspec.json.encode(state), *journal.batch, b""])
-    replace(path, _draft_of(path), lines, mode=0o600)
+    files.replace(path, _draft_of(path), lines, mode=0o600)
 
 
 def sweep_draft(path: Path) -> None:
@@ -102,19 +165,14 @@ def sweep_draft(path: Path) -> None:
     _draft_of(path).unlink(missing_ok=True)
 
 
-def _draft_of(path: Path) -> Path:
-    # Always the same name: only the lock's holder writes.
-    return path.with_name(f".{path.name}.draft")
-
-
 def read_journal(path: Path) -> Journal:
     """Read the journal back. Raises LedgerFailure when it is missing or damaged."""
     try:
         first, *batch = path.read_bytes().splitlines() or [b""]
-        state = msgspec.json.decode(first, type=_State)
-        roots = tuple(bytes.fromhex(root) for root in state.frontier)
+        state = _read_state(first, path)
         for payload in batch:
             parse(payload)
+        return Journal(_memory(state), tuple(batch), _read_signed(state, batch))
     except FileNotFoundError:
         raise LedgerFailure(
             f"the signer's state {str(path)!r} is missing",
@@ -125,12 +183,54 @@ def read_journal(path: Path) -> Journal:
             f"cannot read the signer's state {str(path)!r}: {error}",
             hint="Restore it from your backup.",
         ) from error
-    if state.format != _FORMAT:
+
+
+def _draft_of(path: Path) -> Path:
+    # Always the same name: only the lock's holder writes.
+    return path.with_name(f".{path.name}.draft")
+
+
+def _read_state(line: bytes, path: Path) -> _State:
+    form = msgspec.json.decode(line, type=dict[str, msgspec.Raw]).get("format")
+    if form is not None and bytes(form) != str(_FORMAT).encode():
         raise LedgerFailure(
-            f"the signer's state {str(path)!r} is of format {state.format}, expected {_FORMAT}",
-            hint="A newer tallybook wrote it: use that one.",
+            f"the signer's state {str(path)!r} is of format {bytes(form).decode()}, "
+            f"expected {_FORMAT}",
+            hint="Another release of tallybook wrote it: use that one.",
         )
-    memory = Memory(
-        state.origin, Frontier(state.size, roots), {head.instance: head for head in state.heads}
+    return msgspec.json.decode(line, type=_State)
+
+
+def _memory(state: _State) -> Memory:
+    return Memory(
+        state.origin,
+        Frontier(state.size, tuple(bytes.fromhex(root) for root in state.frontier)),
+        {head.instance: head for head in state.heads},
+        state.key_id,
+        state.recovery_id,
+        state.heads_on,
     )
-    return Journal(memory, tuple(batch))
+
+
+def _written(signed: Signed) -> _Signed:
+    return _Signed(
+        [base64.b64encode(record.signature).decode() for record in signed.records],
+        [record.key_id for record in signed.records],
+        signed.checkpoint,
+    )
+
+
+def _read_signed(state: _State, batch: list[bytes]) -> Signed | None:
+    if state.signed is None:
+        return None
+    signatures = [base64.b64decode(text) for text in state.signed.signatures]
+    parts = zip(batch, signatures, state.signed.key_ids, strict=True)
+    return Signed(tuple(Record(*part) for part in parts), state.signed.checkpoint)
+
+
+def _day(content: AnyPayload) -> str:
+    return content.recorded_at[: len("2026-11-25")]
+
+
+def _key_id(spki: str) -> str:
+    return sha256_hex(base64.b64decode(spki))

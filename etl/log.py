@@ -1,37 +1,43 @@
 """The signing end of a log: numbers records, signs them, and sees them into the warehouse.
 
 Order is everything. Under the lock: finish what a crash left unfinished, write
-the payloads to the journal, sign, publish. At each step a killed process leaves
-either nothing or something that the next one completes with the same bytes.
+the payloads to the journal, sign them and the head of the log, publish. At each step a
+killed process leaves either nothing or something that the next one completes with the
+same bytes.
 """
 
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Protocol
 
+from etl.heads import heads_are_due, heads_payloads
 from etl.journal import (
     STATE_FILE,
     Journal,
     Memory,
+    Signed,
     read_journal,
     sweep_draft,
     write_journal,
 )
 from etl.signing import Signer
 from etl.snapshot import Place
+from warehouse import checkpoints
 from warehouse.errors import (
     CannotStore,
+    KeyUnusable,
     LedgerFailure,
     SignerBehindWarehouse,
     WarehouseBehindSigner,
 )
 from warehouse.files import exclusive_lock
 from warehouse.ledger import Ledger
-from warehouse.payload import Genesis, Instance, Payload, Snapshot
+from warehouse.note import Checkpoint, Note, Signature
+from warehouse.payload import NO_PREVIOUS, Anchored, Genesis, Instance, Payload, Snapshot
 from warehouse.record import Record, encode, parse, timestamp
 
 LOCK_FILE: Final = "signer.lock"
@@ -56,36 +62,47 @@ class SigningLog:
     state: Path
     tool: str
     lock_timeout: float = 30
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    anchored: Callable[[], list[Anchored]] = list
 
-    def begin(self) -> Record:
-        """Make the genesis record of a new log. Raises LedgerFailure when it has begun already."""
+    def begin(self, *, recovery_key: str | None = None, schedule: str | None = None) -> Record:
+        """Make the genesis record of a new log. Raises LedgerFailure when it has begun already.
+
+        `recovery_key` is base64 of an SPKI DER, `schedule` five fields of cron.
+        """
         journal = self.state / STATE_FILE
         with exclusive_lock(self.state / LOCK_FILE, wait_seconds=self.lock_timeout):
             if journal.exists():
                 raise LedgerFailure(f"{str(journal)!r} exists: this log has begun already")
             memory = Memory.of_new_log(self.origin)
-            return self._publish(memory, [self._genesis()])[0]
+            genesis = self._genesis(memory, recovery_key, schedule)
+            return self._publish(Journal(memory, (genesis,)))[0]
 
     def append(self, drafts: Sequence[Draft]) -> list[Record]:
-        """Append one record per draft, all or none, durably.
+        """Append one record per draft, all or none, durably; return their records.
 
-        Waits its turn behind other writers. Raises Locked, WarehouseBehindSigner and
+        Once a day a record that says where all chains end goes before them. Waits its turn
+        behind other writers. Raises Locked, KeyUnusable, WarehouseBehindSigner and
         SignerBehindWarehouse, then nothing was appended; and CannotStore, then either
         nothing was, or the next call of any kind appends it first.
         """
         if not drafts:
             return []
-        with self._turn() as memory:
-            payloads: list[bytes] = []
+        with self.turn() as memory:
+            self._require_key(memory)
+            payloads = self._heads(memory)
             after = memory
+            for payload in payloads:
+                after = after.after(payload)
             for draft in drafts:
-                payloads.append(encode(draft.payload(self._place(after, draft.instance))))
+                payloads.append(encode(draft.payload(self.place(after, draft.instance))))
                 after = after.after(payloads[-1])
-            return self._publish(memory, payloads)
+            return self._publish(Journal(memory, tuple(payloads)))[-len(drafts) :]
 
     def heal(self) -> int:
         """Finish what a crash left unfinished; return the number of records in the log."""
-        with self._turn() as memory:
+        with self.turn() as memory:
+            self._log_checkpoints(memory.size)
             return memory.size
 
     def newest_statistics(self) -> Iterator[str]:
@@ -96,7 +113,8 @@ class SigningLog:
                 yield from record.stats
 
     @contextmanager
-    def _turn(self) -> Iterator[Memory]:
+    def turn(self) -> Iterator[Memory]:
+        """Hold the writers' lock, with everything finished that an earlier writer began."""
         with exclusive_lock(self.state / LOCK_FILE, wait_seconds=self.lock_timeout):
             self.ledger.layout.require()
             self.ledger.sweep_drafts()
@@ -108,6 +126,24 @@ class SigningLog:
                 self._finish(journal)
             yield journal.memory
 
+    def publish_signed(self, memory: Memory, signed: Signed) -> None:
+        """Append a batch that is signed already, in a turn. Raises CannotStore as `append`."""
+        payloads = tuple(record.payload for record in signed.records)
+        self._publish(Journal(memory, payloads, signed))
+
+    def place(self, memory: Memory, instance: Instance | None = None) -> Place:
+        """The place of the next record, in the chain of an instance where it has one."""
+        head = memory.head(instance) if instance else None
+        return Place(
+            log=self.origin,
+            index=memory.size,
+            seq=head.count if head else 0,
+            prev=head.sha256 if head else NO_PREVIOUS,
+            recorded_at=timestamp(self.clock()),
+            nonce=secrets.token_hex(16),
+            tool=self.tool,
+        )
+
     def _finish(self, journal: Journal) -> None:
         found = self.ledger.end_of(self.origin)
         if found < journal.before.size:
@@ -118,7 +154,7 @@ class SigningLog:
                 hint="The warehouse was restored from an older copy, or files are missing. "
                 "Bring back the newest copy; do not begin anew from this one.",
             )
-        self.ledger.commit(self._sign(journal.batch))
+        self._commit(journal)
 
     def _require_own(self, journal: Journal) -> None:
         if journal.before.origin != self.origin:
@@ -126,6 +162,16 @@ class SigningLog:
                 f"the signer's state is of the log {journal.before.origin!r}, "
                 f"the settings name {self.origin!r}",
                 hint="The origin of a log never changes: put back the old one in tallybook.toml.",
+            )
+
+    def _require_key(self, memory: Memory) -> None:
+        found = self.signer.public_key.key_id
+        if memory.key_id != found:
+            raise KeyUnusable(
+                f"the key in force of {self.origin!r} is {memory.key_id}, "
+                f"the settings' signing_key is {found}",
+                hint="Keys change by `tallybook keys rotate` only. Put the key in force back, or "
+                "name it in signing_key.",
             )
 
     def _require_no_more(self, size: int) -> None:
@@ -137,48 +183,66 @@ class SigningLog:
                 "elsewhere. Bring back the newest state: signing on would fork the log.",
             )
 
-    def _publish(self, memory: Memory, payloads: Sequence[bytes]) -> list[Record]:
-        # Before anything is signed: after a crash these bytes, no others, take these places.
-        write_journal(self.state / STATE_FILE, Journal(memory, tuple(payloads)))
-        records = self._sign(payloads)
+    def _publish(self, journal: Journal) -> list[Record]:
+        # Before anything leaves signed: after a crash these bytes, no others, take these places.
+        write_journal(self.state / STATE_FILE, journal)
         try:
-            self.ledger.commit(records)
+            return self._commit(journal)
         except CannotStore as error:
             raise CannotStore(
                 str(error),
                 hint=f"{error.hint or ''} What was read is not lost: it waits, signed, in "
                 f"{str(self.state / STATE_FILE)!r}, and the next run writes it first.".strip(),
             ) from error
-        return records
 
-    def _sign(self, payloads: Sequence[bytes]) -> list[Record]:
-        key_id = self.signer.public_key.key_id
-        return [Record(payload, self.signer.sign(payload), key_id) for payload in payloads]
+    def _commit(self, journal: Journal) -> list[Record]:
+        signed = journal.signed or self._sign(journal)
+        self.ledger.commit(signed.records, signed.checkpoint)
+        self._log_checkpoints(journal.memory.size)
+        return list(signed.records)
 
-    def _place(self, memory: Memory, instance: Instance) -> Place:
-        head = memory.head(instance)
-        return Place(
-            log=self.origin,
-            index=memory.size,
-            seq=head.count,
-            prev=head.sha256,
-            recorded_at=timestamp(datetime.now(UTC)),
-            nonce=secrets.token_hex(16),
-            tool=self.tool,
-        )
+    def _sign(self, journal: Journal) -> Signed:
+        memory = journal.memory
+        self._require_key(memory)
+        records = [sign_record(payload, self.signer) for payload in journal.batch]
+        return Signed(tuple(records), sign_checkpoint(memory, self.signer))
 
-    def _genesis(self) -> bytes:
+    def _log_checkpoints(self, size: int) -> None:
+        def newer(after: int) -> Iterator[str]:
+            return self.ledger.checkpoints(self.origin, after)
+
+        checkpoints.complete(self.ledger.layout.checkpoints, self.origin, size, newer)
+
+    def _heads(self, memory: Memory) -> list[bytes]:
+        if not heads_are_due(memory, self.clock()):
+            return []
+        return heads_payloads(memory, self.place, self.anchored())
+
+    def _genesis(self, memory: Memory, recovery_key: str | None, schedule: str | None) -> bytes:
         key = self.signer.public_key
         return encode(
             Genesis(
-                log=self.origin,
-                index=0,
-                recorded_at=timestamp(datetime.now(UTC)),
-                nonce=secrets.token_hex(16),
-                tool=self.tool,
+                **self.place(memory).common,
                 algorithm=key.algorithm,
                 public_key=key.spki_base64,
-                recovery_key=None,
-                schedule=None,
+                recovery_key=recovery_key,
+                schedule=schedule,
             )
         )
+
+
+def sign_record(payload: bytes, signer: Signer) -> Record:
+    """Sign one payload."""
+    return Record(payload, signer.sign(payload), signer.public_key.key_id)
+
+
+def sign_checkpoint(memory: Memory, *signers: Signer) -> str:
+    """Sign the head of a log, by every signer that has to; a C2SP checkpoint."""
+    text = Checkpoint(memory.origin, memory.size, memory.tree.root).text
+    lines = [
+        Signature(
+            memory.origin, signer.public_key.note_hash(memory.origin), signer.sign(text.encode())
+        )
+        for signer in signers
+    ]
+    return str(Note(text, tuple(lines)))

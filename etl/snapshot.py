@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Final, TypeVar
+from typing import Final, TypedDict, TypeVar
 from urllib.parse import quote
 
 import msgspec
@@ -14,6 +14,7 @@ from warehouse.payload import (
     MAX_INTEGER,
     EnvironmentChanges,
     Instance,
+    Missed,
     Names,
     Origin,
     ProjectFlags,
@@ -34,6 +35,16 @@ MAX_LABEL_LENGTH: Final = 500
 NEVER_STARTED: Final = "unresolved-instance-id"
 
 
+class Common(TypedDict):
+    """The fields of every record."""
+
+    log: str
+    index: int
+    recorded_at: str
+    nonce: str
+    tool: str
+
+
 @dataclass(frozen=True)
 class Place:
     """Where a record comes to stand: filled in when it is signed, not before."""
@@ -45,6 +56,37 @@ class Place:
     recorded_at: str
     nonce: str
     tool: str
+
+    @property
+    def common(self) -> Common:
+        """The fields that a record has whatever it says."""
+        return Common(
+            log=self.log,
+            index=self.index,
+            recorded_at=self.recorded_at,
+            nonce=self.nonce,
+            tool=self.tool,
+        )
+
+
+@dataclass(frozen=True)
+class MissedSlot:
+    """A slot of an instance in which no snapshot could be taken, and why."""
+
+    instance: Instance
+    due_at: datetime
+    reason: str
+
+    def payload(self, place: Place) -> Missed:
+        """Shape the record that says so."""
+        return Missed(
+            **place.common,
+            instance=self.instance,
+            seq=place.seq,
+            prev=place.prev,
+            due_at=timestamp(self.due_at),
+            reason=self.reason,
+        )
 
 
 @dataclass(frozen=True)
@@ -71,11 +113,7 @@ class Reading:
     def payload(self, place: Place) -> Snapshot:
         """Shape the record that says all this."""
         return Snapshot(
-            log=place.log,
-            index=place.index,
-            recorded_at=place.recorded_at,
-            nonce=place.nonce,
-            tool=place.tool,
+            **place.common,
             instance=self.instance,
             seq=place.seq,
             prev=place.prev,

@@ -4,6 +4,8 @@
       _tmp/                             drafts; nothing here counts
       definitions/<sha256>.json         what the statistics meant, by the hash of these bytes
       hot/epoch=000000/<log>.<index>.parquet    one file per commit: the records and their values
+      checkpoints.log                   the signed head of each commit once more, as plain text
+      anchors/                          what keepers elsewhere answered: timestamps, receipts
       catalog.duckdb                    views only; can be rebuilt at any time
       catalog.json                      what the views were built for
 
@@ -50,6 +52,14 @@ class Layout(NamedTuple):
     @property
     def hot(self) -> Path:
         return self.root / "hot"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.root / "checkpoints.log"
+
+    @property
+    def anchors(self) -> Path:
+        return self.root / "anchors"
 
     @property
     def catalog(self) -> Path:

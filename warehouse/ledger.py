@@ -25,6 +25,8 @@ _ABANDONED_SECONDS: Final = 3600
 # In a file of few rows, setting up the compression of a column costs more than the column,
 # except for those that make up its size.
 _FEW_ROWS: Final = 64
+# Readers take a file group by group: this many records are in memory at once.
+_GROUP_ROWS: Final = 2048
 _LARGE_COLUMNS: Final = {
     "payload": "zstd",
     "stats.key_value.key": "zstd",
@@ -60,14 +62,16 @@ class Ledger:
                 if ".parquet." in draft.name or _is_abandoned(draft):
                     draft.unlink()
 
-    def commit(self, records: Sequence[Record]) -> Path:
+    def commit(self, records: Sequence[Record], checkpoint: str) -> Path:
         """Append records that follow one another, all or none, durably; return their file.
 
-        Appending the same records again is no error: the file is already there.
+        `checkpoint` is the signed head of their log with the last of them. Appending the
+        same records again is no error: the file is already there.
         Raises LedgerFailure when the place is taken by other records, CannotStore
         when the disk does not take them.
         """
         rows = [row_of(record, parse(record.payload)) for record in records]
+        rows[-1]["checkpoint"] = checkpoint
         table = pa.Table.from_pylist(rows, schema=HOT_SCHEMA)
         name = self.layout.hot_name(rows[0]["log"], rows[0]["index"])
         target = self.layout.epoch(self.layout.live_epoch()) / name
@@ -103,6 +107,12 @@ class Ledger:
         newest = mine[-1]
         return newest.first_index + _row_count(newest.path)
 
+    def checkpoints(self, origin: str, after: int) -> Iterator[str]:
+        """The checkpoints of this log over more than `after` records, in order."""
+        for file in self.layout.hot_files():
+            if file.log_key == log_key(origin) and file.first_index >= after:
+                yield from checkpoints_in(file.path)
+
     def records(self) -> Iterator[Record]:
         """Every record of every log, in order. Raises Unreadable for a damaged file."""
         for file in self.layout.hot_files():
@@ -135,6 +145,15 @@ def read_records(path: Path) -> list[Record]:
     ]
 
 
+def checkpoints_in(path: Path) -> list[str]:
+    """The checkpoints of one hot file. Raises Unreadable."""
+    try:
+        column = pq.ParquetFile(path).read(columns=["checkpoint"])["checkpoint"]
+    except _READ_ERRORS as error:
+        raise Unreadable(f"cannot read {str(path)!r}: {error}") from error
+    return [note for note in column.to_pylist() if note is not None]
+
+
 def _columns(schema: pa.Schema) -> str:
     return ", ".join(f"{field.name} {field.type}" for field in schema)
 
@@ -151,10 +170,11 @@ def _parquet(table: pa.Table) -> memoryview:
     pq.write_table(
         table,
         sink,
+        row_group_size=_GROUP_ROWS,
         compression="zstd" if table.num_rows > _FEW_ROWS else _LARGE_COLUMNS,
         write_page_checksum=True,
-        # A hot file is one row group of few rows: statistics and dictionaries
-        # would be larger than what they help to find.
+        # A hot file has few rows: statistics and dictionaries would be larger than what
+        # they help to find.
         write_statistics=False,
         use_dictionary=False,
         store_schema=False,

@@ -11,7 +11,7 @@ changing what it says.
 
 import base64
 import binascii
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -120,25 +120,22 @@ def parse_checkpoint(content: str) -> SignedCheckpoint:
     return SignedCheckpoint(Checkpoint(origin, int(size), hashed), note)
 
 
-def split_notes(content: str) -> Iterator[str]:
-    """Take a file of notes apart, each followed by an empty line; what is torn comes last.
+def notes_in(lines: Iterable[str]) -> Iterator[tuple[str, bool]]:
+    """Take a file of notes apart: each note as it was written, and whether it is whole.
 
-    A note's text has no empty line in such a file: two blocks are one note.
+    An empty line ends a note, another one parts its text from its signatures. Only what
+    comes last can be torn.
     """
-    start = 0
-    while start < len(content):
-        text_end = content.find("\n\n", start)
-        end = content.find("\n\n", text_end + 2) if text_end >= 0 else -1
-        if end < 0:
-            yield content[start:]
-            return
-        yield content[start : end + 1]
-        start = end + 2
-
-
-def is_whole(note: str) -> bool:
-    """Whether a piece that `split_notes` gave ends as a note does."""
-    return note.endswith("\n") and "\n\n" + _DASH in note
+    piece: list[str] = []
+    empty = 0
+    for line in lines:
+        piece.append(line)
+        empty += line == "\n"
+        if empty == 2:
+            yield "".join(piece[:-1]), True
+            piece, empty = [], 0
+    if piece:
+        yield "".join(piece), False
 
 
 def _signature(line: str) -> Signature:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from warehouse.payload import AnyPayload, Snapshot, Value
+from warehouse.payload import AnyPayload, Chained, Missed, Snapshot, Value
 from warehouse.record import NotCanonical, Record, moment
 
 _MOMENT: Final = pa.timestamp("ms")
@@ -40,6 +40,8 @@ HOT_SCHEMA: Final = pa.schema(
         pa.field("payload", pa.binary(), nullable=False),
         pa.field("signature", pa.binary(), nullable=False),
         pa.field("key_id", pa.binary(32), nullable=False),
+        # The newest record of a commit carries the signed head of its log.
+        pa.field("checkpoint", _TEXT),
     ]
 )
 
@@ -47,7 +49,7 @@ Row = dict[str, Any]
 
 
 def row_of(record: Record, payload: AnyPayload) -> Row:
-    """Return the row of a record that was decoded to `payload`.
+    """Return the row of a record that was decoded to `payload`, a checkpoint left out.
 
     Raises NotCanonical for a payload that says what no column can hold.
     """
@@ -68,6 +70,8 @@ def _row_of(record: Record, payload: AnyPayload) -> Row:
         "signature": record.signature,
         "key_id": bytes.fromhex(record.key_id),
     }
+    if isinstance(payload, Chained):
+        row |= _chain_columns(payload)
     if isinstance(payload, Snapshot):
         row |= _snapshot_columns(payload)
     return row
@@ -88,12 +92,18 @@ def number(value: Value) -> float:
     return float(value)
 
 
-def _snapshot_columns(payload: Snapshot) -> Row:
+def _chain_columns(payload: Chained) -> Row:
+    due_at = payload.due_at if isinstance(payload, Snapshot | Missed) else None
     return {
         "instance_id": payload.instance.id,
         "instance": payload.instance.name,
         "seq": payload.seq,
-        "due_at": naive_utc(payload.due_at) if payload.due_at else None,
+        "due_at": naive_utc(due_at) if due_at else None,
+    }
+
+
+def _snapshot_columns(payload: Snapshot) -> Row:
+    return {
         "taken_at": naive_utc(payload.taken_at),
         "db_time": naive_utc(payload.db_time),
         "provenance": "observed",

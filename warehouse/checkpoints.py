@@ -1,0 +1,96 @@
+"""checkpoints.log: every signed head of every log, as plain text, one after the other.
+
+The Parquet files hold the same notes; this file is for tools that read no Parquet, and
+for eyes. It is only ever added to. Several signers may share a warehouse: whoever adds
+holds the file's lock, and what a killed one left half-written is taken off first.
+It is not flushed to disk: whatever a power cut takes away is added again from there.
+"""
+
+import fcntl
+import io
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from warehouse.files import flush_folder, storing
+from warehouse.note import MalformedNote, notes_in, parse_checkpoint
+
+# Nearly always the newest note is in the last few kilobytes.
+_TAILS: Final = (1 << 12, 1 << 18)
+# A note begins after an empty line that no signature follows.
+_BEGINNING: Final = re.compile(rb"\n\n(?!\xe2\x80\x94 )")
+
+
+def complete(path: Path, origin: str, size: int, newer: Callable[[int], Iterable[str]]) -> None:
+    """See to it that the file has the checkpoints of `origin` up to `size` records.
+
+    `newer` gives those over more records than it is asked with. Raises CannotStore.
+    """
+    with storing(path), _locked(path) as file:
+        missing_since = _trim_and_find(file, origin)
+        if missing_since < size:
+            lacking = "".join(f"{note}\n" for note in newer(missing_since))
+            _add(file, lacking.encode())
+
+
+def read_checkpoints(path: Path) -> Iterator[tuple[str, bool]]:
+    """Every note of the file as it stands there, and whether it is whole; none without a file."""
+    try:
+        with path.open(encoding="utf-8", errors="replace", newline="\n") as lines:
+            yield from notes_in(lines)
+    except FileNotFoundError:
+        return
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[int]:
+    is_new = not path.exists()
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
+    try:
+        if is_new:
+            flush_folder(path.parent)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _trim_and_find(file: int, origin: str) -> int:
+    """Take off a torn end; return the size of the newest checkpoint of `origin`, or 0."""
+    end = os.fstat(file).st_size
+    for start in dict.fromkeys([*(max(0, end - tail) for tail in _TAILS), 0]):
+        notes = list(_notes_from(file, start, end))
+        if notes and not notes[-1][1]:
+            torn = notes.pop()[0].encode("utf-8", "surrogateescape")
+            end -= len(torn)
+            os.ftruncate(file, end)
+        sizes = [size for note, _ in notes if (size := _size_of(note, origin)) is not None]
+        if sizes:
+            return sizes[-1]
+    return 0
+
+
+def _notes_from(file: int, start: int, end: int) -> Iterator[tuple[str, bool]]:
+    content = os.pread(file, end - start, start)
+    if start:
+        beginning = _BEGINNING.search(content)
+        content = content[beginning.end() :] if beginning else b""
+    text = content.decode("utf-8", "surrogateescape")
+    return notes_in(io.StringIO(text, newline="\n"))
+
+
+def _size_of(note: str, origin: str) -> int | None:
+    try:
+        checkpoint = parse_checkpoint(note)
+    except MalformedNote:
+        return None
+    return checkpoint.size if checkpoint.origin == origin else None
+
+
+def _add(file: int, content: bytes) -> None:
+    view = memoryview(content)
+    while view:
+        view = view[os.write(file, view) :]
