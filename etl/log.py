@@ -89,7 +89,7 @@ class SigningLog:
         if not drafts:
             return []
         with self.turn() as memory:
-            self._require_key(memory)
+            self.require_key(memory)
             payloads = self._heads(memory)
             after = memory
             for payload in payloads:
@@ -164,7 +164,8 @@ class SigningLog:
                 hint="The origin of a log never changes: put back the old one in tallybook.toml.",
             )
 
-    def _require_key(self, memory: Memory) -> None:
+    def require_key(self, memory: Memory) -> None:
+        """Raise KeyUnusable unless this signer's key is the one in force."""
         found = self.signer.public_key.key_id
         if memory.key_id != found:
             raise KeyUnusable(
@@ -203,7 +204,7 @@ class SigningLog:
 
     def _sign(self, journal: Journal) -> Signed:
         memory = journal.memory
-        self._require_key(memory)
+        self.require_key(memory)
         records = [sign_record(payload, self.signer) for payload in journal.batch]
         return Signed(tuple(records), sign_checkpoint(memory, self.signer))
 

@@ -1,23 +1,30 @@
 """What the settings and the signer's memory tell a reader of the history."""
 
-from etl.journal import STATE_FILE, read_journal
+from dataclasses import replace
+
+from etl.journal import STATE_FILE, Memory, read_journal
 from etl.settings import Settings
 from warehouse.door import Whereabouts
 from warehouse.errors import LedgerFailure
 from warehouse.layout import Layout
+from warehouse.note import Checkpoint
 
 
 def whereabouts(settings: Settings) -> Whereabouts:
     """Find the history of these settings, and how long its signer knows it to be."""
+    known = Whereabouts(settings.warehouse, settings.public_key, settings.origin)
     try:
         journal = read_journal(settings.state / STATE_FILE)
     except LedgerFailure:
         # A reader may run as another user, or on another machine: it is told nothing.
-        return Whereabouts(settings.warehouse, settings.public_key)
+        return known
     published = Layout(settings.warehouse).holds(settings.origin, journal.before.size)
-    return Whereabouts(
-        warehouse=settings.warehouse,
-        public_key=settings.public_key,
-        expected_sizes={settings.origin: journal.memory.size if published else journal.before.size},
-        unfinished=0 if published else len(journal.batch),
-    )
+    memory = journal.memory if published else journal.before
+    unfinished = 0 if published else len(journal.batch)
+    return replace(known, memory=_heads(memory), unfinished=unfinished)
+
+
+def _heads(memory: Memory) -> tuple[Checkpoint, ...]:
+    if not memory.size:
+        return ()
+    return (Checkpoint(memory.origin, memory.size, memory.tree.root),)

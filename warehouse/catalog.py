@@ -13,6 +13,7 @@ import os
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -71,11 +72,7 @@ def build(root: Path, *, mount: "Mount | None" = None, to: Path | None = None) -
     layout = Layout(root)
     layout.require()
     stamp = _stamp_now(layout)
-    inputs = ViewInputs(
-        records=_records(stamp, mount),
-        statistics=tuple(stamp.statistics),
-        definitions=read_definitions(layout.definitions),
-    )
+    inputs = _inputs(layout, stamp, mount)
     target = to or layout.catalog
     draft = (to.parent if to else layout.drafts) / f".{target.name}.{os.getpid()}"
     if not to:
@@ -90,6 +87,67 @@ def build(root: Path, *, mount: "Mount | None" = None, to: Path | None = None) -
         stamp_draft = layout.drafts / f"catalog.json.{os.getpid()}"
         replace(layout.catalog_stamp, stamp_draft, msgspec.json.encode(stamp))
     return target
+
+
+def is_meant_for(layout: Layout) -> bool:
+    """Whether the catalogue says that it was made for this folder, by this release."""
+    stamp = _read_stamp(layout)
+    return stamp is not None and _is_current(stamp, layout)
+
+
+def known_statistics(layout: Layout) -> frozenset[str]:
+    """The statistics that the catalogue says it was made for."""
+    stamp = _read_stamp(layout)
+    return frozenset(stamp.statistics if stamp else ())
+
+
+def contents(catalog: Path) -> dict[str, str]:
+    """Everything that a catalogue defines, by name. Raises LedgerFailure where it is damaged."""
+    try:
+        with duckdb.connect() as connection:
+            connection.execute(f"ATTACH {text(str(catalog))} AS catalog (READ_ONLY)")
+            return _defined(connection)
+    except duckdb.Error as error:
+        raise LedgerFailure(f"cannot open {str(catalog)!r}: {error}") from error
+
+
+def expected_contents(root: Path, statistics: list[str]) -> dict[str, str]:
+    """What the catalogue of the warehouse in `root` has to define, with these statistics.
+
+    Made and read back: DuckDB writes what it has stored a little differently.
+    """
+    layout = Layout(root)
+    stamp = Stamp(str(root.resolve()), fingerprint(), _definition_names(layout), statistics)
+    with TemporaryDirectory(prefix="tallybook-") as folder:
+        draft = Path(folder, "catalog.duckdb")
+        _write(draft, _inputs(layout, stamp, None), None)
+        return contents(draft)
+
+
+def _defined(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    found = connection.execute(
+        "SELECT 'view ' || schema_name || '.' || view_name, sql || coalesce(comment, '') "
+        "FROM duckdb_views() WHERE database_name = 'catalog' AND NOT internal UNION ALL "
+        "SELECT 'column ' || table_name || '.' || column_name, coalesce(comment, '') "
+        "FROM duckdb_columns() WHERE database_name = 'catalog' AND NOT internal UNION ALL "
+        "SELECT 'table ' || table_name, sql FROM duckdb_tables() "
+        "WHERE database_name = 'catalog' UNION ALL "
+        "SELECT 'function ' || function_name, coalesce(macro_definition, '') "
+        "FROM duckdb_functions() WHERE database_name = 'catalog' AND NOT internal UNION ALL "
+        "SELECT 'type ' || type_name, '' FROM duckdb_types() "
+        "WHERE database_name = 'catalog' AND NOT internal UNION ALL "
+        "SELECT 'schema ' || schema_name, '' FROM duckdb_schemas() "
+        "WHERE database_name = 'catalog' AND NOT internal"
+    ).fetchall()
+    return dict(found)
+
+
+def _inputs(layout: Layout, stamp: Stamp, mount: "Mount | None") -> ViewInputs:
+    return ViewInputs(
+        records=_records(stamp, mount),
+        statistics=tuple(stamp.statistics),
+        definitions=read_definitions(layout.definitions),
+    )
 
 
 def _records(stamp: Stamp, mount: "Mount | None") -> str:

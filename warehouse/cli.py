@@ -149,11 +149,24 @@ def sql(door: Door, query: str, form: str, as_json: bool, warehouse: str | None)
         console().print(answer_table(answer))
 
 
-@click.command(epilog="Example: tallybook verify --warehouse copy/history --trust ledger.pub.pem")
+@click.command(epilog="Example: tallybook verify --warehouse copy/history --trust ledger.vkey")
 @click.option(
     "--trust", multiple=True, metavar="FILE",
-    help="A public key that you trust (PEM), from elsewhere than the warehouse.",
+    help="Keys that you trust, PEM or verifier keys; from elsewhere than the warehouse.",
 )  # fmt: skip
+@click.option(
+    "--expect", multiple=True, metavar="NOTE",
+    help="A checkpoint that you kept: the history has to go on from there.",
+)  # fmt: skip
+@click.option(
+    "--anchors", metavar="DIR",
+    help="Your folder of anchors: notes, timestamps, and the authorities (*.pem) you trust.",
+)  # fmt: skip
+@click.option("--instance", metavar="NAME", help="Signatures and columns of this one alone.")
+@click.option(
+    "--since", type=Moment(end_of_day=False), help="Signatures and columns from then on, UTC."
+)
+@click.option("--fast", is_flag=True, help="The tree and the newest checkpoint only.")
 @json_option
 @warehouse_option
 @pass_door
@@ -162,32 +175,51 @@ def verify(
     context: click.Context,
     door: Door,
     trust: tuple[str, ...],
+    expect: tuple[str, ...],
+    anchors: str | None,
+    instance: str | None,
+    since: datetime | None,
+    fast: bool,
     as_json: bool,
     warehouse: str | None,
 ) -> None:
-    """Check that the history is what was signed.
+    """Check that the history is what was signed, and all of it.
 
-    Every signature, position, chain and column of it.
+    Every signature, the tree, every chain and column.
 
     \b
     Exit code 0: intact. 13: tampered with. 12: signed by a key that is not trusted.
-    3: intact as far as it goes, but nothing outside the warehouse vouches for its end.
+    3: intact as far as it goes, but something is missing, doubtful, or nothing outside
+    the warehouse vouches for its end.
     """
+    from warehouse.checks.examine import Scope
+    from warehouse.checks.trust import Trust, Trusted, read_trust
     from warehouse.keys import read_public_key
+    from warehouse.outside import gather
+    from warehouse.record import timestamp
     from warehouse.terminal import counting
     from warehouse.verdict import print_report, report_json
     from warehouse.verify import verify as check
 
     known = _whereabouts(door, warehouse, trust)
-    keys = [read_public_key(Path(file)) for file in trust or [str(known.public_key)]]
+    trusted = (
+        read_trust(map(Path, trust))
+        if trust
+        else Trust((Trusted(read_public_key(known.public_key), known.origin),))
+    )
+    outside = gather(
+        known.warehouse,
+        memory=known.memory,
+        expected=[Path(note) for note in expect],
+        anchors=Path(anchors) if anchors else None,
+        authorities=known.authorities,
+    )
+    scope = Scope(fast, instance, timestamp(since.replace(tzinfo=UTC)) if since else None)
     with counting("records checked") as progress:
         report = check(
-            known.warehouse,
-            keys,
-            expected_sizes=known.expected_sizes,
-            unfinished=known.unfinished,
-            progress=progress,
-        )
+            known.warehouse, trusted, outside=outside, scope=scope,
+            unfinished=known.unfinished, progress=progress,
+        )  # fmt: skip
     if as_json:
         click.echo(json.dumps(report_json(report), indent=2))
     else:
@@ -230,5 +262,5 @@ def _whereabouts(door: Door, warehouse: str | None, trust: tuple[str, ...]) -> W
         return Whereabouts(Path(warehouse), Path(trust[0]))
     found = door.find(door.config)
     if warehouse:
-        return Whereabouts(Path(warehouse), found.public_key)
+        return Whereabouts(Path(warehouse), found.public_key, found.origin)
     return found

@@ -4,23 +4,31 @@ The warehouse reads no settings file; whoever mounts these commands says how to
 find one. With `--warehouse` and `--trust` they need none at all.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from warehouse.note import Checkpoint
 
 
 @dataclass(frozen=True)
 class Whereabouts:
     """Where a history is, and what its own operator knows about it.
 
-    `expected_sizes` is how many records the signer remembers, by log; `unfinished` how many
-    it has signed that a crash kept out of the warehouse so far.
+    `public_key` is trusted for the log `origin`, or for any where that is None. `memory` is
+    where the signer remembers its log to end; `unfinished` how many records it has signed that
+    a crash kept out of the warehouse so far. `authorities` are certificates that timestamps
+    may be checked with.
     """
 
     warehouse: Path
     public_key: Path
-    expected_sizes: Mapping[str, int] = field(default_factory=dict)
+    origin: str | None = None
+    memory: tuple["Checkpoint", ...] = ()
     unfinished: int = 0
+    authorities: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)

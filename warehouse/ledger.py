@@ -8,7 +8,7 @@ either absent or complete. Nothing is ever changed in place.
 import os
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -123,18 +123,32 @@ def _is_abandoned(draft: Path) -> bool:
     return time.time() - draft.stat().st_mtime > _ABANDONED_SECONDS
 
 
-def read_rows(path: Path) -> list[Row]:
-    """The rows of one hot file as they stand there. Raises Unreadable."""
-    try:
-        table = pq.ParquetFile(path, page_checksum_verification=True).read()
-        if not table.schema.equals(HOT_SCHEMA):
+def open_hot(path: Path) -> pq.ParquetFile:
+    """Open a hot file, its columns those they have to be. Raises Unreadable."""
+    with reading(path):
+        file = pq.ParquetFile(path, page_checksum_verification=True)
+        if not file.schema_arrow.equals(HOT_SCHEMA):
             # DuckDB would take other types for what they are, and so answer differently.
             raise ValueError(
-                f"expected columns {_columns(HOT_SCHEMA)}, found {_columns(table.schema)}"
+                f"expected columns {_columns(HOT_SCHEMA)}, found {_columns(file.schema_arrow)}"
             )
-        rows: list[Row] = table.to_pylist()
+    return file
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Turn what goes wrong while a hot file is read into Unreadable."""
+    try:
+        yield
     except _READ_ERRORS as error:
         raise Unreadable(f"cannot read {str(path)!r}: {error}") from error
+
+
+def read_rows(path: Path) -> list[Row]:
+    """The rows of one hot file as they stand there. Raises Unreadable."""
+    file = open_hot(path)
+    with reading(path):
+        rows: list[Row] = file.read().to_pylist()
     return rows
 
 
@@ -147,11 +161,10 @@ def read_records(path: Path) -> list[Record]:
 
 def checkpoints_in(path: Path) -> list[str]:
     """The checkpoints of one hot file. Raises Unreadable."""
-    try:
-        column = pq.ParquetFile(path).read(columns=["checkpoint"])["checkpoint"]
-    except _READ_ERRORS as error:
-        raise Unreadable(f"cannot read {str(path)!r}: {error}") from error
-    return [note for note in column.to_pylist() if note is not None]
+    file = open_hot(path)
+    with reading(path):
+        notes = file.read(columns=["checkpoint"])["checkpoint"].to_pylist()
+    return [note for note in notes if note is not None]
 
 
 def _columns(schema: pa.Schema) -> str:
@@ -159,10 +172,8 @@ def _columns(schema: pa.Schema) -> str:
 
 
 def _row_count(path: Path) -> int:
-    try:
+    with reading(path):
         return int(pq.read_metadata(path).num_rows)
-    except _READ_ERRORS as error:
-        raise Unreadable(f"cannot read {str(path)!r}: {error}") from error
 
 
 def _parquet(table: pa.Table) -> memoryview:

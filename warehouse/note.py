@@ -140,12 +140,16 @@ def notes_in(lines: Iterable[str]) -> Iterator[tuple[str, bool]]:
 
 def _signature(line: str) -> Signature:
     name, space, encoded = line.removeprefix(_DASH).partition(" ")
-    if not line.startswith(_DASH) or not space or not name or "+" in name:
+    if not line.startswith(_DASH) or not space or not _is_name(name):
         raise MalformedNote(f"{line[:80]!r} is no signature line")
     signed = _decode(encoded)
     if len(signed) <= 4:
         raise MalformedNote(f"signature of {name!r} is too short")
     return Signature(name, signed[:4], signed[4:])
+
+
+def _is_name(name: str) -> bool:
+    return bool(name) and not any(sign == "+" or sign.isspace() for sign in name)
 
 
 def _encode(content: bytes) -> str:

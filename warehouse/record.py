@@ -30,6 +30,10 @@ _DECODER: Final = msgspec.json.Decoder(AnyPayload)
 _CANONICAL: Final = msgspec.json.Encoder(order="sorted")
 
 
+class TrailingData(NotCanonical):
+    """Bytes after the end of what is otherwise the encoding of a record."""
+
+
 class Record(msgspec.Struct, frozen=True):
     """One signed payload. `key_id` is the lower-case hex SHA-256 of the signer's SPKI DER."""
 
@@ -87,10 +91,14 @@ def _decode_step_by_step(payload: bytes) -> AnyPayload:
     try:
         again = canonical(json.loads(payload))
     except (ValueError, RecursionError) as error:
+        if isinstance(error, json.JSONDecodeError) and error.msg == "Extra data":
+            raise TrailingData("payload goes on after its end") from None
         raise NotCanonical(f"payload is not JSON: {error}") from None
-    if again != payload:
-        raise NotCanonical("payload is not in canonical form")
-    return parse(payload)
+    if again == payload:
+        return parse(payload)
+    if payload.startswith(again):
+        raise TrailingData(f"payload has {len(payload) - len(again)} bytes after its end")
+    raise NotCanonical("payload is not in canonical form")
 
 
 def parse(payload: bytes) -> AnyPayload:

@@ -12,7 +12,13 @@ from typing import Any
 
 import plotext
 from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 from rich.text import Text
 
@@ -32,13 +38,21 @@ def console(*, stderr: bool = False) -> Console:
 
 
 @contextmanager
-def counting(what: str) -> Iterator[Callable[[int], None]]:
-    """Show a number that grows, where stderr is a terminal; give the function that sets it."""
+def counting(what: str) -> Iterator[Callable[[int, float], None]]:
+    """Show a bar with a number that grows, where stderr is a terminal; give what moves it.
+
+    The function takes the number, and the share of the work that is done.
+    """
     err = console(stderr=True)
-    columns = (SpinnerColumn(), TextColumn("{task.completed:,.0f} {task.description}"))
+    columns = (
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[done]:,} {task.description}"),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda done: bar.update(task, completed=done)
+        task = bar.add_task(what, total=1.0, done=0)
+        yield lambda done, share: bar.update(task, completed=share, done=done)
 
 
 def table(columns: Sequence[str], *, right: Sequence[str] = (), title: str | None = None) -> Table:

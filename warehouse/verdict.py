@@ -1,19 +1,23 @@
 """What `verify` prints: a report, for people and as JSON."""
 
+from collections.abc import Iterator
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Final
 
+from rich.console import Console
 from rich.text import Text
 
+from warehouse.checks.findings import Finding, Report, findings_by_name
 from warehouse.terminal import console
-from warehouse.verify import Report, findings_by_name
 
-_HEADLINES = {
+_HEADLINES: Final = {
     "intact": "The history is intact.",
     "incomplete": "The history is intact as far as it goes.",
     "tampered": "The history is NOT what was signed.",
     "untrusted": "The history is signed by a key that you do not trust.",
 }
+_STYLES: Final = {"intact": "green", "incomplete": "yellow"}
+_MOST_PRINTED: Final = 50
 
 
 def report_json(report: Report) -> dict[str, Any]:
@@ -24,25 +28,59 @@ def report_json(report: Report) -> dict[str, Any]:
 def print_report(report: Report) -> None:
     """Print what was checked, then every finding with its place."""
     out = console()
-    style = {"intact": "green", "incomplete": "yellow"}.get(report.status, "red")
-    out.print(Text(_HEADLINES[report.status], style=style))
-    out.print(
-        f"{report.records} records of {len(report.logs)} log(s), {report.instances} instance(s): "
-        f"{report.signatures_valid} of {report.signatures} signatures are good."
+    out.print(Text(_HEADLINES[report.status], style=_STYLES.get(report.status, "red")))
+    for line in _lines(report):
+        out.print(line)
+    if report.findings:
+        out.print(", ".join(f"{name} × {count}" for name, count in findings_by_name(report)))
+    for finding in report.findings[:_MOST_PRINTED]:
+        _print_finding(out, finding)
+    if report.counts.total() > _MOST_PRINTED:
+        out.print(f"\n… and {report.counts.total() - _MOST_PRINTED} more; --json has most of them.")
+
+
+def _lines(report: Report) -> Iterator[str]:
+    yield (
+        f"{report.records} records of {len(report.logs)} log(s)"
+        f"{'' if report.fast else f', {report.instances} instance(s)'}: "
+        f"{_of(report.signatures_valid, report.signatures_checked, report.signatures)} "
+        "signatures are good."
     )
+    yield (
+        f"{_of(report.checkpoints_valid, report.checkpoints_checked, report.checkpoints)} "
+        "checkpoints are signed, and the tree has the root of each."
+        if report.counts["ROOT_MISMATCH"] == 0
+        else "The tree has another root than the one that was signed."
+    )
+    if report.fast:
+        yield "Columns, chains and all other signatures were left out: without --fast they are not."
+    if report.vouched_by:
+        yield f"Its end agrees with {', '.join(report.vouched_by)}."
     if report.unfinished:
-        out.print(
+        yield (
             f"{report.unfinished} signed record(s) wait in the signer's journal: "
             "the next tallybook snapshot writes them."
         )
-    elif report.status == "incomplete":
-        out.print("Nothing outside it vouches for its end: newer records may be missing.")
-    if report.findings:
-        out.print(", ".join(f"{name} × {count}" for name, count in findings_by_name(report)))
-    for finding in report.findings[:50]:
-        place = {k: v for k, v in asdict(finding.place).items() if v is not None}
-        out.print(Text(f"\n{finding.name}", style="bold red"))
-        for key, value in {**place, "expected": finding.expected, "found": finding.found}.items():
-            out.print(Text(f"  {key:<9} {value}"))
-    if len(report.findings) > 50:
-        out.print(f"\n… and {len(report.findings) - 50} more: --json has them all.")
+    if report.unlogged:
+        yield (
+            f"{report.unlogged} checkpoint(s) are not in checkpoints.log: "
+            "the next tallybook snapshot adds them."
+        )
+    if report.stale_catalogue:
+        yield (
+            "catalog.duckdb was made for another place or by another release: "
+            "tallybook catalog makes it anew, before anybody asks it."
+        )
+
+
+def _of(valid: int, checked: int, all_of_them: int) -> str:
+    if checked == all_of_them:
+        return f"{valid} of {all_of_them}"
+    return f"{valid} of {checked} checked, of {all_of_them} in all,"
+
+
+def _print_finding(out: Console, finding: Finding) -> None:
+    place = {key: value for key, value in asdict(finding.place).items() if value is not None}
+    out.print(Text(f"\n{finding.name}", style="bold red"))
+    for key, value in {**place, "expected": finding.expected, "found": finding.found}.items():
+        out.print(Text(f"  {key:<9} {value}"))

@@ -1,0 +1,61 @@
+"""The chains of a log's instances: numbered without a hole, each record naming the one before.
+
+And what `heads` records say about all of them at once, so that none can be cut short or
+taken away as a whole; and the slots in between, so that no night can be skipped in silence.
+"""
+
+from dataclasses import dataclass, field
+
+from warehouse.checks.examine import Link
+from warehouse.checks.findings import Find
+from warehouse.checks.slots import Schedule
+from warehouse.payload import NO_PREVIOUS, Heads
+
+
+@dataclass
+class _Chain:
+    count: int = 0
+    sha256: str = NO_PREVIOUS
+    due_at: str | None = None
+
+
+@dataclass
+class Chains:
+    """Where the chains of one log's instances end, as far as its records have been read."""
+
+    schedule: Schedule | None = None
+    _chains: dict[tuple[str, str], _Chain] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self._chains)
+
+    def link(self, link: Link, find: Find) -> None:
+        """Add a record to its chain."""
+        chain = self._chains.setdefault((link.id, link.name), _Chain())
+        if link.seq != chain.count:
+            name = "SEQ_GAP" if link.seq > chain.count else "SEQ_DUPLICATE"
+            find(name, f"seq {chain.count}", f"seq {link.seq}")
+        if link.prev != chain.sha256:
+            find("PREV_MISMATCH", chain.sha256, link.prev)
+        chain.count, chain.sha256 = link.seq + 1, link.sha256
+        if link.due_at:
+            self._slots(chain, link.due_at, find)
+
+    def compare(self, heads: Heads, find: Find) -> None:
+        """Compare all chains with what a `heads` record says of them."""
+        if heads.instances != len(self._chains):
+            find("HEADS_MISMATCH", f"{heads.instances} instances", f"{len(self._chains)} instances")
+        for head in heads.heads:
+            chain = self._chains.get((head.id, head.name), _Chain())
+            if (chain.count, chain.sha256) != (head.count, head.sha256):
+                expected = f"{head.name!r} with {head.count} records, newest {head.sha256}"
+                found = f"{head.name!r} with {chain.count} records, newest {chain.sha256}"
+                find("HEADS_MISMATCH", expected, found)
+
+    def _slots(self, chain: _Chain, due_at: str, find: Find) -> None:
+        if self.schedule and chain.due_at and chain.due_at < due_at:
+            lost, first = self.schedule.between(chain.due_at, due_at)
+            if lost:
+                slots = "slot" if lost == 1 else f"{lost} slots, the first"
+                find("GAP", f"a snapshot or a reason for the {slots} of {first}", "neither")
+        chain.due_at = max(due_at, chain.due_at or due_at)

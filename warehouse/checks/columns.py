@@ -1,0 +1,130 @@
+"""Whether the columns that queries read are what the payloads beside them say.
+
+Compared as whole Arrow columns, a batch at a time: row by row it would take longer than
+checking the signatures. Only where a column differs is it looked at row by row.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Final, NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from warehouse.payload import AnyPayload, Chained, Missed, Snapshot
+from warehouse.record import NotCanonical, Record
+from warehouse.rows import HOT_SCHEMA, row_of, type_name
+
+_TIME: Final = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$"
+# These are the signed bytes themselves, and what was signed over all rows before.
+_UNDERIVED: Final = frozenset(("payload", "signature", "key_id", "checkpoint"))
+
+
+class Mismatch(NamedTuple):
+    """A column of a record that is not what was signed."""
+
+    column: str
+    expected: str
+    found: str
+
+
+def mismatches(
+    table: pa.Table, payloads: Sequence[AnyPayload | None], records: Callable[[int], Record]
+) -> Iterator[tuple[int, Mismatch]]:
+    """Every column that differs, with the offset of its row.
+
+    A row whose payload could not be decoded is None, and left out. `records` gives the
+    record of a row.
+    """
+    if _all_equal(table, payloads):
+        return
+    for offset, (row, payload) in enumerate(zip(table.to_pylist(), payloads, strict=True)):
+        if payload is None:
+            continue
+        try:
+            signed = row_of(records(offset), payload)
+        except NotCanonical as error:
+            yield offset, Mismatch("payload", "what a column can hold", str(error))
+            continue
+        for column, expected in signed.items():
+            if column != "checkpoint" and row[column] != expected:
+                yield offset, Mismatch(column, _short(expected), _short(row[column]))
+
+
+def _all_equal(table: pa.Table, payloads: Sequence[AnyPayload | None]) -> bool:
+    present = [payload for payload in payloads if payload is not None]
+    if len(present) < len(payloads):
+        return False
+    try:
+        expected = _columns(present)
+    except (pa.ArrowException, ValueError, OverflowError):
+        return False
+    return all(
+        table.column(name).combine_chunks().equals(expected[name])
+        for name in HOT_SCHEMA.names
+        if name not in _UNDERIVED
+    )
+
+
+def _columns(payloads: Sequence[AnyPayload]) -> dict[str, pa.Array]:
+    chained = [p if isinstance(p, Chained) else None for p in payloads]
+    snapshots = [p if isinstance(p, Snapshot) else None for p in payloads]
+    due = [p.due_at if isinstance(p, Snapshot | Missed) else None for p in payloads]
+    return {
+        "log": pa.array([p.log for p in payloads]),
+        "index": pa.array([p.index for p in payloads], pa.int64()),
+        "type": pa.array([type_name(p) for p in payloads]),
+        "recorded_at": _moments([p.recorded_at for p in payloads]),
+        "instance_id": _text([p.instance.id if p else None for p in chained]),
+        "instance": _text([p.instance.name if p else None for p in chained]),
+        "seq": pa.array([p.seq if p else None for p in chained], pa.int64()),
+        "due_at": _moments(due),
+        "taken_at": _moments([p.taken_at if p else None for p in snapshots]),
+        "db_time": _moments([p.db_time if p else None for p in snapshots]),
+        "provenance": _text(["observed" if p else None for p in snapshots]),
+        "version_oss": _text([p.unleash.oss if p else None for p in snapshots]),
+        "version_enterprise": _text([p.unleash.enterprise if p else None for p in snapshots]),
+        "schema": _text([p.source.schema.newest if p else None for p in snapshots]),
+        "definitions": _text([p.definitions if p else None for p in snapshots]),
+        "stats": _numbers([p.stats if p else None for p in snapshots]),
+        "unavailable": _texts([p.unavailable if p else None for p in snapshots]),
+        "remarks": _texts([p.remarks if p else None for p in snapshots]),
+    }
+
+
+def _text(values: Sequence[str | None]) -> pa.Array:
+    return pa.array(values, pa.string())
+
+
+def _moments(values: Sequence[str | None]) -> pa.Array:
+    written = _text(values)
+    if not pc.all(pc.match_substring_regex(written, _TIME), min_count=0).as_py():
+        raise ValueError("a time is not written as records write it")
+    return written.cast(pa.timestamp("ms", "UTC")).cast(HOT_SCHEMA.field("taken_at").type)
+
+
+# A canonical payload has its keys in order, as the columns have them.
+def _numbers(maps: Sequence[dict[str, int | bool | str] | None]) -> pa.Array:
+    items = [float(v) for m in maps if m for v in m.values()]
+    return _map(maps, pa.array(items, pa.float64()), HOT_SCHEMA.field("stats").type)
+
+
+def _texts(maps: Sequence[dict[str, str] | None]) -> pa.Array:
+    items = [v for m in maps if m for v in m.values()]
+    return _map(maps, _text(items), HOT_SCHEMA.field("remarks").type)
+
+
+def _map(
+    maps: Sequence[Mapping[str, object] | None], items: pa.Array, kind: pa.DataType
+) -> pa.Array:
+    keys = pa.array([k for m in maps if m for k in m], pa.string())
+    offsets: list[int | None] = []
+    end = 0
+    for entries in maps:
+        offsets.append(None if entries is None else end)
+        end += len(entries or ())
+    return pa.MapArray.from_arrays(pa.array([*offsets, end], pa.int32()), keys, items, type=kind)
+
+
+def _short(value: object) -> str:
+    found = repr(value)
+    return found if len(found) <= 200 else f"{found[:197]}..."

@@ -1,0 +1,187 @@
+"""One log, batch after batch in its order: what no batch can know by itself."""
+
+import base64
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+from warehouse.checks.chains import Chains
+from warehouse.checks.columns import Mismatch
+from warehouse.checks.examine import Batch, Examined, Facts
+from warehouse.checks.findings import Find, Place, Report
+from warehouse.checks.keys import LogKeys
+from warehouse.checks.slots import Schedule
+from warehouse.checks.times import Times
+from warehouse.checks.tree import LogTree
+from warehouse.checks.witnesses import Testimony
+from warehouse.errors import BadInput
+from warehouse.layout import HotFile, log_key
+from warehouse.payload import Genesis, Heads
+
+
+@dataclass
+class LogCheck:
+    """The state that verification carries from one batch of a log to the next.
+
+    `size` counts its records as they are numbered; `definitions` are the sets that are there.
+    """
+
+    origin: str
+    report: Report
+    keys: LogKeys
+    tree: LogTree
+    times: Times
+    testimony: Testimony
+    definitions: Collection[str]
+    fast: bool
+    size: int = 0
+    chains: Chains = field(default_factory=Chains)
+    newest: str = ""
+    _open_end: Place | None = None
+    _row: int = 0
+
+    def batch(self, batch: Batch, examined: Examined) -> None:
+        """Take in the next batch."""
+        file = batch.file
+        if self._row == 0:
+            self._begin_file(file)
+        base, facts = self.size, {one.offset: one for one in examined.facts}
+        checkpoints = dict(examined.checkpoints)
+        wrong: dict[int, list[Mismatch]] = {}
+        for offset, mismatch in examined.mismatches:
+            wrong.setdefault(offset, []).append(mismatch)
+        roots = self.tree.grow(examined.leaves, self._boundaries(examined, base))
+        for offset in sorted({*facts, *checkpoints}):
+            place = Place(self.origin, base + offset, None, str(file.path))
+            if one := facts.get(offset):
+                row = file.first_index + self._row + offset
+                place = self._record(one, file, row, wrong.get(offset, []), roots)
+            else:
+                self.size = base + offset + 1
+            if offset in checkpoints:
+                self._checkpoint(checkpoints[offset], place, roots[offset + 1])
+        self._end_batch(examined, base, roots)
+        self._row = 0 if batch.last else self._row + examined.rows
+        if batch.last and examined.rows - 1 not in checkpoints:
+            self._open_end = Place(self.origin, self.size - 1, None, str(file.path))
+
+    def end(self) -> None:
+        """Say what can be said only once the whole log is known."""
+        find = self._finder(Place(log=self.origin))
+        self.tree.end(self.keys.ring.known(), find)
+        if self.tree.covered < self.size:
+            expected = f"a checkpoint of all {self.size} records"
+            found = f"one of {self.tree.covered}" if self.tree.covered else "none"
+            find("UNCHECKPOINTED_TAIL", expected, found)
+        known = self.keys.ring.known()
+        vouching = self.testimony.compare(self.size, self.newest, known, find)
+        self.report.vouched_by += [v for v in vouching if v not in self.report.vouched_by]
+        self.report.logs[self.origin] = self.size
+        self.report.instances += len(self.chains)
+
+    def _begin_file(self, file: HotFile) -> None:
+        if self._open_end:
+            expected = f"a checkpoint of {self.size} records"
+            self.report.find("CHECKPOINT_MALFORMED", expected, "none", self._open_end)
+            self._open_end = None
+        if self.fast and file.first_index != self.size:
+            self._misplaced(file.first_index, Place(self.origin, None, None, str(file.path)))
+            self.size = file.first_index
+
+    def _boundaries(self, examined: Examined, base: int) -> set[int]:
+        wanted = {offset + 1 for offset, _ in examined.checkpoints}
+        wanted |= {one.offset for one in examined.facts if isinstance(one.payload, Heads)}
+        wanted |= {
+            size - base for size in self.testimony.sizes if base < size <= base + examined.rows
+        }
+        return wanted
+
+    def _end_batch(self, examined: Examined, base: int, roots: dict[int, bytes]) -> None:
+        if self.fast:
+            self.size = base + examined.rows
+        self.report.records += examined.rows
+        self.report.signatures += examined.rows
+        for boundary, root in roots.items():
+            self.testimony.learn(base + boundary, root)
+
+    def _record(
+        self,
+        facts: Facts,
+        file: HotFile,
+        row: int,
+        wrong: list[Mismatch],
+        roots: dict[int, bytes],
+    ) -> Place:
+        instance = facts.link.name if facts.link else None
+        place = Place(facts.log, facts.index, instance, str(file.path))
+        find = self._finder(place)
+        self.report.signatures_checked += facts.signature is not None
+        self._numbered(facts, file, row, place)
+        if facts.flaw:
+            find(facts.flaw[0], "canonical JSON", facts.flaw[1])
+        self.keys.check(facts, find)
+        self.report.signatures_valid += self.keys.counts(facts)
+        if facts.recorded_at:
+            self._told(facts, roots, place)
+        for column, expected, found in wrong:
+            name = "PAYLOAD_FIELD_MISMATCH" if column in ("log", "index") else "ROW_MISMATCH"
+            find(name, f"{column} {expected}", found)
+        return place
+
+    def _numbered(self, facts: Facts, file: HotFile, row: int, place: Place) -> None:
+        if log_key(facts.log) != file.log_key:
+            expected = f"a record of {self.origin!r}, as the file's name says"
+            self.report.find("PAYLOAD_FIELD_MISMATCH", expected, repr(facts.log), place)
+        elif facts.index != row:
+            expected = f"index {row}, as the file's name says"
+            self.report.find("PAYLOAD_FIELD_MISMATCH", expected, f"index {facts.index}", place)
+        if facts.index != self.size:
+            self._misplaced(facts.index, place)
+        self.size = max(self.size, facts.index + 1)
+
+    def _misplaced(self, index: int, place: Place) -> None:
+        name = "INDEX_GAP" if index > self.size else "INDEX_DUPLICATE"
+        self.report.find(name, f"index {self.size}", f"index {index}", place)
+
+    def _told(self, facts: Facts, roots: dict[int, bytes], place: Place) -> None:
+        """Compare what the record says with what is known of its log and its instance."""
+        find = self._finder(place)
+        self.newest = max(self.newest, facts.recorded_at)
+        self.times.check(facts.index, facts.recorded_at, find)
+        self.testimony.hear(facts.index, facts.recorded_at)
+        if facts.skew:
+            find("TIME_SKEW", *facts.skew)
+        if facts.link:
+            self.chains.link(facts.link, find)
+        if facts.definitions and facts.definitions not in self.definitions:
+            expected = f"definitions/{facts.definitions}.json"
+            find("DEFINITIONS_MISMATCH", expected, "no file with that content")
+        if isinstance(facts.payload, Heads):
+            self._heads(facts.payload, facts, roots, place)
+        if isinstance(facts.payload, Genesis) and facts.payload.schedule:
+            self._schedule(facts.payload.schedule, place)
+
+    def _heads(self, heads: Heads, facts: Facts, roots: dict[int, bytes], place: Place) -> None:
+        find = self._finder(place)
+        self.chains.compare(heads, find)
+        root = base64.b64encode(roots[facts.offset]).decode()
+        if (heads.size, heads.root) != (facts.index, root):
+            expected = f"{heads.size} records with root {heads.root}"
+            find("HEADS_MISMATCH", expected, f"{facts.index} records with root {root}")
+
+    def _schedule(self, cron: str, place: Place) -> None:
+        try:
+            self.chains.schedule = Schedule(cron)
+        except BadInput as error:
+            self.report.find("GENESIS_MISMATCH", "a schedule of five fields", str(error), place)
+
+    def _checkpoint(self, content: str, place: Place, root: bytes) -> None:
+        at = (self.origin, self.size, root)
+        due, known = self.keys.checkpoint_signers(), self.keys.ring.known()
+        self.tree.checkpoint(content, at, due, known, self._finder(place))
+        self.keys.signing.clear()
+
+    def _finder(self, place: Place) -> Find:
+        def find(name: str, expected: str, found: str) -> None:
+            self.report.find(name, expected, found, place)
+
+        return find
