@@ -7,7 +7,6 @@ Ed25519. Names, one-line form and signature lines as in C2SP signed-note.
 """
 
 import base64
-import binascii
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -122,9 +121,10 @@ def public_key_from_spki(spki: bytes, *, named: str) -> PublicKey:
 def public_key_from_base64(spki: str, *, named: str) -> PublicKey:
     """Read a key as records hold it: base64 of its SPKI DER. Raises KeyUnusable."""
     try:
-        return public_key_from_spki(base64.b64decode(spki, validate=True), named=named)
-    except binascii.Error as error:
+        content = base64.b64decode(spki, validate=True)
+    except ValueError as error:
         raise KeyUnusable(f"{named} is not base64: {error}") from None
+    return public_key_from_spki(content, named=named)
 
 
 def public_key_from_pem(content: bytes, *, named: str) -> PublicKey:
@@ -142,10 +142,7 @@ def parse_vkey(line: str, *, named: str) -> tuple[str, PublicKey]:
     """Read a C2SP verifier key: the origin and its key. Raises KeyUnusable naming `named`."""
     origin, _, rest = line.partition("+")
     named_hash, _, encoded = rest.partition("+")
-    try:
-        typed = base64.b64decode(encoded, validate=True)
-    except binascii.Error:
-        typed = b""
+    typed = _exactly_decoded(encoded)
     if not origin or not typed:
         raise KeyUnusable(
             f"{named} holds no verifier key: {line[:80]!r}",
@@ -181,13 +178,23 @@ def accept_public_key(key: object, *, named: str) -> PublicKey:
     """Take a key of a kind that can sign a log. Raises KeyUnusable naming `named`."""
     if isinstance(key, Ed25519PublicKey) or _is_p256(key):
         return PublicKey(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo), key)
-    raise KeyUnusable(
-        f"{named} is a {type(key).__name__}; expected an Ed25519 or ECDSA P-256 public key"
-    )
+    kind = type(key).__name__
+    if isinstance(key, EllipticCurvePublicKey):
+        kind += f" on {key.curve.name}"
+    raise KeyUnusable(f"{named} is a {kind}; expected an Ed25519 or ECDSA P-256 public key")
 
 
 def _is_p256(key: object) -> TypeGuard[EllipticCurvePublicKey]:
     return isinstance(key, EllipticCurvePublicKey) and isinstance(key.curve, SECP256R1)
+
+
+def _exactly_decoded(encoded: str) -> bytes:
+    # Unused bits may hold anything, and a damaged line shall not pass: one spelling is taken.
+    try:
+        decoded = base64.b64decode(encoded, validate=True)
+    except ValueError:
+        return b""
+    return decoded if base64.b64encode(decoded).decode() == encoded else b""
 
 
 def _typed_key(typed: bytes, named: str) -> PublicKey:
@@ -195,5 +202,8 @@ def _typed_key(typed: bytes, named: str) -> PublicKey:
     if kind == _NOTE_ED25519 and len(content) == _ED25519_BYTES:
         return accept_public_key(Ed25519PublicKey.from_public_bytes(content), named=named)
     if kind == _NOTE_ECDSA:
-        return public_key_from_spki(content, named=named)
+        key = public_key_from_spki(content, named=named)
+        if key.algorithm != ECDSA_P256:
+            raise KeyUnusable(f"{named}: a verifier key of type 02 holds a key of {key.algorithm}")
+        return key
     raise KeyUnusable(f"{named}: a verifier key of type {kind.hex()} is of no kind we know")

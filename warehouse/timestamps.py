@@ -8,9 +8,10 @@ that needs a network.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -26,6 +27,7 @@ from rfc3161_client.tsp import PKIStatus
 from warehouse.errors import BadInput, BrokenHistory
 
 _BEGIN: Final = b"-----BEGIN CERTIFICATE-----"
+_CONTEXT_0: Final = 0xA0
 # The innermost of the reasons that OpenSSL gives, one within the other.
 _REASON: Final = re.compile(r'Verify error: ([^"]+)|reason: "([^"]+)"')
 
@@ -93,7 +95,7 @@ def verify_timestamp(
     if not trusted.roots:
         raise BadTimestamp("no root certificate is trusted that it could be checked with")
     try:
-        response = decode_timestamp_response(answer)
+        response = decode_timestamp_response(_sorted(answer))
         _require_granted(response)
         builder = VerifierBuilder(
             roots=list(trusted.roots), intermediates=list(trusted.intermediates), nonce=nonce
@@ -108,6 +110,48 @@ def _require_granted(response: TimeStampResponse) -> None:
     if response.status != PKIStatus.GRANTED:
         said = "; ".join(response.status_string) or "without a reason"
         raise BadTimestamp(f"the authority did not grant it: status {response.status}, {said!r}")
+
+
+def _sorted(answer: bytes) -> bytes:
+    """The same with its certificates in the order that DER has for sets: few authorities do it.
+
+    No signature covers that order.
+    """
+    try:
+        # The token, its content, the signed data in it, the certificates there.
+        certificates = _inner(answer, 0, 1, 1, 0, 3)
+        if answer[certificates] != _CONTEXT_0:
+            return answer
+        begin, end = _content(answer, certificates)
+        starts = [*_elements(answer, begin, end), end]
+    except IndexError:
+        return answer
+    parts = sorted(answer[one:next_one] for one, next_one in pairwise(starts))
+    return answer[:begin] + b"".join(parts) + answer[end:]
+
+
+def _inner(der: bytes, at: int, *path: int) -> int:
+    """Where the element is that is reached by these numbers, one element within the other."""
+    for number in path:
+        at = list(_elements(der, *_content(der, at)))[number]
+    return at
+
+
+def _elements(der: bytes, begin: int, end: int) -> Iterator[int]:
+    while begin < end:
+        yield begin
+        _, begin = _content(der, begin)
+
+
+def _content(der: bytes, at: int) -> tuple[int, int]:
+    """Begin and end of the content of the element at `at`. Raises IndexError."""
+    length, begin = der[at + 1], at + 2
+    if length & 0x80:
+        begin += length & 0x7F
+        length = int.from_bytes(der[at + 2 : begin])
+    if begin + length > len(der):
+        raise IndexError(at)
+    return begin, begin + length
 
 
 def _reason(message: str) -> str:

@@ -4,10 +4,11 @@ And what `heads` records say about all of them at once, so that none can be cut 
 taken away as a whole; and the slots in between, so that no night can be skipped in silence.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from warehouse.checks.examine import Link
-from warehouse.checks.findings import Find
+from warehouse.checks.findings import Complaint, Find
 from warehouse.checks.slots import Schedule
 from warehouse.payload import NO_PREVIOUS, Heads
 
@@ -29,17 +30,21 @@ class Chains:
     def __len__(self) -> int:
         return len(self._chains)
 
-    def link(self, link: Link, find: Find) -> None:
-        """Add a record to its chain."""
-        chain = self._chains.setdefault((link.id, link.name), _Chain())
+    def link(self, link: Link) -> list[Complaint]:
+        """Add a record to its chain; return what is wrong with it there."""
+        chain = self._chains.get((link.id, link.name))
+        if chain is None:
+            chain = self._chains[link.id, link.name] = _Chain()
+        complaints: list[Complaint] = []
         if link.seq != chain.count:
             name = "SEQ_GAP" if link.seq > chain.count else "SEQ_DUPLICATE"
-            find(name, f"seq {chain.count}", f"seq {link.seq}")
+            complaints.append((name, f"seq {chain.count}", f"seq {link.seq}"))
         if link.prev != chain.sha256:
-            find("PREV_MISMATCH", chain.sha256, link.prev)
+            complaints.append(("PREV_MISMATCH", chain.sha256, link.prev))
         chain.count, chain.sha256 = link.seq + 1, link.sha256
         if link.due_at:
-            self._slots(chain, link.due_at, find)
+            complaints += self._slots(chain, link.due_at)
+        return complaints
 
     def compare(self, heads: Heads, find: Find) -> None:
         """Compare all chains with what a `heads` record says of them."""
@@ -52,10 +57,10 @@ class Chains:
                 found = f"{head.name!r} with {chain.count} records, newest {chain.sha256}"
                 find("HEADS_MISMATCH", expected, found)
 
-    def _slots(self, chain: _Chain, due_at: str, find: Find) -> None:
-        if self.schedule and chain.due_at and chain.due_at < due_at:
-            lost, first = self.schedule.between(chain.due_at, due_at)
+    def _slots(self, chain: _Chain, due_at: str) -> Iterator[Complaint]:
+        last, chain.due_at = chain.due_at, max(due_at, chain.due_at or due_at)
+        if self.schedule and last and last < due_at:
+            lost, first = self.schedule.between(last, due_at)
             if lost:
                 slots = "slot" if lost == 1 else f"{lost} slots, the first"
-                find("GAP", f"a snapshot or a reason for the {slots} of {first}", "neither")
-        chain.due_at = max(due_at, chain.due_at or due_at)
+                yield "GAP", f"a snapshot or a reason for the {slots} of {first}", "neither"

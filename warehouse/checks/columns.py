@@ -4,8 +4,10 @@ Compared as whole Arrow columns, a batch at a time: row by row it would take lon
 checking the signatures. Only where a column differs is it looked at row by row.
 """
 
+from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Final, NamedTuple
+from itertools import accumulate, chain
+from typing import Final, NamedTuple, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -104,25 +106,29 @@ def _moments(values: Sequence[str | None]) -> pa.Array:
 
 # A canonical payload has its keys in order, as the columns have them.
 def _numbers(maps: Sequence[dict[str, int | bool | str] | None]) -> pa.Array:
-    items = [float(v) for m in maps if m for v in m.values()]
-    return _map(maps, pa.array(items, pa.float64()), HOT_SCHEMA.field("stats").type)
+    values = list(chain.from_iterable(m.values() for m in maps if m))
+    try:
+        # Whole numbers and switches, as nearly always; much faster than one by one.
+        items = array("d", cast("list[float]", values))
+    except TypeError:
+        items = array("d", map(float, values))
+    numbers = pa.Array.from_buffers(pa.float64(), len(items), [None, pa.py_buffer(items)])
+    return _map(maps, numbers, HOT_SCHEMA.field("stats").type)
 
 
 def _texts(maps: Sequence[dict[str, str] | None]) -> pa.Array:
-    items = [v for m in maps if m for v in m.values()]
+    items = list(chain.from_iterable(m.values() for m in maps if m))
     return _map(maps, _text(items), HOT_SCHEMA.field("remarks").type)
 
 
 def _map(
     maps: Sequence[Mapping[str, object] | None], items: pa.Array, kind: pa.DataType
 ) -> pa.Array:
-    keys = pa.array([k for m in maps if m for k in m], pa.string())
-    offsets: list[int | None] = []
-    end = 0
-    for entries in maps:
-        offsets.append(None if entries is None else end)
-        end += len(entries or ())
-    return pa.MapArray.from_arrays(pa.array([*offsets, end], pa.int32()), keys, items, type=kind)
+    keys = _text(list(chain.from_iterable(filter(None, maps))))
+    ends = accumulate(len(m) if m else 0 for m in maps)
+    starts = [None if m is None else end - len(m) for m, end in zip(maps, ends, strict=True)]
+    offsets = pa.array([*starts, len(keys)], pa.int32())
+    return pa.MapArray.from_arrays(offsets, keys, items, type=kind)
 
 
 def _short(value: object) -> str:

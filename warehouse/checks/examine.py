@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from warehouse.checks.columns import Mismatch, mismatches
 from warehouse.checks.times import skew_of
@@ -141,8 +142,7 @@ def _examine_all(batch: Batch, table: pa.Table) -> Examined:
     in_scope = [p if p and batch.scope.holds(p) else None for _, p in looked]
     differing = mismatches(table, in_scope, rows.record)
     facts = [facts for facts, _ in looked]
-    names = frozenset(name for _, p in looked if isinstance(p, Snapshot) for name in p.stats)
-    return Examined(_leaves(rows.payloads), _notes(table), facts, list(differing), names)
+    return Examined(_leaves(rows.payloads), _notes(table), facts, list(differing), _names(table))
 
 
 def _examine_tree(batch: Batch, table: pa.Table, special: Sequence[int]) -> Examined:
@@ -156,6 +156,11 @@ def _examine_tree(batch: Batch, table: pa.Table, special: Sequence[int]) -> Exam
 
 def _leaves(payloads: Sequence[bytes]) -> bytes:
     return b"".join([leaf_hash(payload) for payload in payloads])
+
+
+def _names(table: pa.Table) -> frozenset[str]:
+    keys = [chunk.keys for chunk in table["stats"].chunks]
+    return frozenset(name for chunk in keys for name in pc.unique(chunk).to_pylist())
 
 
 def _notes(table: pa.Table) -> list[tuple[int, str]]:

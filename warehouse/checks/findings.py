@@ -79,6 +79,8 @@ _ORDER: Final = {name: place for place, name in enumerate(NAMES)}
 
 # How a check tells what it found: name, expected, found; it knows the place by itself.
 Find = Callable[[str, str, str], None]
+# The same, told by returning it.
+Complaint = tuple[str, str, str]
 
 
 @dataclass(frozen=True)

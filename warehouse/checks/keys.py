@@ -25,6 +25,7 @@ class LogKeys:
     trusted: bool = False
     signing: list[PublicKey] = field(default_factory=list)
     _begun: bool = False
+    _current: str = ""
 
     def check(self, facts: Facts, find: Find) -> None:
         """Find out whether the record's key may have signed it, and what it changes."""
@@ -41,6 +42,11 @@ class LogKeys:
             find("PAYLOAD_SIG_INVALID", f"a signature by {facts.key_id} over the payload", "none")
         elif isinstance(facts.payload, Key):
             self._change(facts, facts.payload, find)
+        self._current = self.ring.current.key_id if self.ring.current else ""
+
+    def is_current(self, key_id: str) -> bool:
+        """Whether this is the key in force, and nobody has taken it back."""
+        return key_id == self._current and not self.ring.revoked
 
     def counts(self, facts: Facts) -> bool:
         """Whether the record has a good signature, by a key that can be trusted for it."""

@@ -44,25 +44,27 @@ class LogCheck:
         file = batch.file
         if self._row == 0:
             self._begin_file(file)
-        base, facts = self.size, {one.offset: one for one in examined.facts}
+        base, first_row = self.size, file.first_index + self._row
         checkpoints = dict(examined.checkpoints)
         wrong: dict[int, list[Mismatch]] = {}
         for offset, mismatch in examined.mismatches:
             wrong.setdefault(offset, []).append(mismatch)
         roots = self.tree.grow(examined.leaves, self._boundaries(examined, base))
-        for offset in sorted({*facts, *checkpoints}):
-            place = Place(self.origin, base + offset, None, str(file.path))
-            if one := facts.get(offset):
-                row = file.first_index + self._row + offset
-                place = self._record(one, file, row, wrong.get(offset, []), roots)
+        for facts in examined.facts:
+            row = first_row + facts.offset
+            if facts.offset in wrong or not self._is_ordinary(facts, row):
+                self._record(facts, file, row, wrong.get(facts.offset, []), roots)
             else:
-                self.size = base + offset + 1
-            if offset in checkpoints:
-                self._checkpoint(checkpoints[offset], place, roots[offset + 1])
-        self._end_batch(examined, base, roots)
-        self._row = 0 if batch.last else self._row + examined.rows
-        if batch.last and examined.rows - 1 not in checkpoints:
-            self._open_end = Place(self.origin, self.size - 1, None, str(file.path))
+                self._ordinary(facts, file)
+            if facts.offset in checkpoints:
+                content, root = checkpoints.pop(facts.offset), roots[facts.offset + 1]
+                self._checkpoint(content, self._place(facts, file), root)
+        for offset, content in checkpoints.items():
+            # Only --fast leaves records out.
+            self.size = base + offset + 1
+            place = Place(self.origin, base + offset, None, str(file.path))
+            self._checkpoint(content, place, roots[offset + 1])
+        self._end_batch(batch, examined, base, roots)
 
     def end(self) -> None:
         """Say what can be said only once the whole log is known."""
@@ -95,13 +97,47 @@ class LogCheck:
         }
         return wanted
 
-    def _end_batch(self, examined: Examined, base: int, roots: dict[int, bytes]) -> None:
+    def _end_batch(
+        self, batch: Batch, examined: Examined, base: int, roots: dict[int, bytes]
+    ) -> None:
         if self.fast:
             self.size = base + examined.rows
         self.report.records += examined.rows
         self.report.signatures += examined.rows
         for boundary, root in roots.items():
             self.testimony.learn(base + boundary, root)
+        self._row = 0 if batch.last else self._row + examined.rows
+        closed = {offset for offset, _ in examined.checkpoints}
+        if batch.last and examined.rows - 1 not in closed:
+            self._open_end = Place(self.origin, self.size - 1, None, str(batch.file.path))
+
+    def _is_ordinary(self, facts: Facts, row: int) -> bool:
+        """Whether only the record's chain is left to be looked at: as for nearly all of them."""
+        return (
+            facts.flaw is None
+            and facts.skew is None
+            and facts.payload is None
+            and facts.signature is not False
+            and facts.index == self.size == row
+            and facts.log == self.origin
+            and self.newest <= facts.recorded_at <= self.times.now
+            and not self.testimony.witnesses_inside(facts.index)
+            and self.keys.is_current(facts.key_id)
+            and (facts.definitions is None or facts.definitions in self.definitions)
+        )
+
+    def _ordinary(self, facts: Facts, file: HotFile) -> None:
+        self.size += 1
+        self.newest = facts.recorded_at
+        self.report.signatures_checked += facts.signature is not None
+        self.report.signatures_valid += bool(facts.signature) and self.keys.trusted
+        if facts.link and (complaints := self.chains.link(facts.link)):
+            for complaint in complaints:
+                self.report.find(*complaint, self._place(facts, file))
+
+    def _place(self, facts: Facts, file: HotFile) -> Place:
+        instance = facts.link.name if facts.link else None
+        return Place(facts.log, facts.index, instance, str(file.path))
 
     def _record(
         self,
@@ -110,9 +146,8 @@ class LogCheck:
         row: int,
         wrong: list[Mismatch],
         roots: dict[int, bytes],
-    ) -> Place:
-        instance = facts.link.name if facts.link else None
-        place = Place(facts.log, facts.index, instance, str(file.path))
+    ) -> None:
+        place = self._place(facts, file)
         find = self._finder(place)
         self.report.signatures_checked += facts.signature is not None
         self._numbered(facts, file, row, place)
@@ -125,7 +160,6 @@ class LogCheck:
         for column, expected, found in wrong:
             name = "PAYLOAD_FIELD_MISMATCH" if column in ("log", "index") else "ROW_MISMATCH"
             find(name, f"{column} {expected}", found)
-        return place
 
     def _numbered(self, facts: Facts, file: HotFile, row: int, place: Place) -> None:
         if log_key(facts.log) != file.log_key:
@@ -145,13 +179,13 @@ class LogCheck:
     def _told(self, facts: Facts, roots: dict[int, bytes], place: Place) -> None:
         """Compare what the record says with what is known of its log and its instance."""
         find = self._finder(place)
+        self.times.check(facts.index, facts.recorded_at, self.newest, find)
         self.newest = max(self.newest, facts.recorded_at)
-        self.times.check(facts.index, facts.recorded_at, find)
         self.testimony.hear(facts.index, facts.recorded_at)
         if facts.skew:
             find("TIME_SKEW", *facts.skew)
-        if facts.link:
-            self.chains.link(facts.link, find)
+        for complaint in self.chains.link(facts.link) if facts.link else ():
+            find(*complaint)
         if facts.definitions and facts.definitions not in self.definitions:
             expected = f"definitions/{facts.definitions}.json"
             find("DEFINITIONS_MISMATCH", expected, "no file with that content")

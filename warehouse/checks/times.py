@@ -19,6 +19,9 @@ _DATABASE: Final = timedelta(minutes=5)
 
 def skew_of(snapshot: Snapshot) -> tuple[str, str] | None:
     """Expected and found, where the clocks of one snapshot contradict each other."""
+    same_minute = snapshot.taken_at[:16] == snapshot.db_time[:16]
+    if same_minute and snapshot.taken_at <= snapshot.recorded_at:
+        return None
     try:
         taken, db_time = moment(snapshot.taken_at), moment(snapshot.db_time)
         recorded = moment(snapshot.recorded_at)
@@ -42,15 +45,13 @@ class Times:
 
     now: str
     anchors: Sequence[tuple[int, str]] = ()
-    _newest: str = ""
 
-    def check(self, index: int, recorded_at: str, find: Find) -> None:
-        """Compare the moment of a record with those around it."""
-        if recorded_at < self._newest and recorded_at < later(self._newest, -_CLOCK_SET):
-            find("TIME_BACKWARDS", f"not before {self._newest}", recorded_at)
+    def check(self, index: int, recorded_at: str, newest: str, find: Find) -> None:
+        """Compare the moment of a record with the newest before it, and those around it."""
+        if recorded_at < newest and recorded_at < later(newest, -_CLOCK_SET):
+            find("TIME_BACKWARDS", f"not before {newest}", recorded_at)
         if recorded_at > self.now:
             find("TIME_SKEW", f"not after {self.now}, which is now", recorded_at)
-        self._newest = max(self._newest, recorded_at)
         if self.anchors:
             self._between(index, recorded_at, find)
 

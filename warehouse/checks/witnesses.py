@@ -76,7 +76,11 @@ class Testimony:
         """At which sizes somebody knows the root."""
         return frozenset(witness.head.size for witness in self.witnesses)
 
-    @property
+    def witnesses_inside(self, index: int) -> bool:
+        """Whether the moment of a record matters to somebody."""
+        return index in self.sizes or bool(self.times)
+
+    @cached_property
     def times(self) -> list[tuple[int, str]]:
         """Sizes, and the trusted times at which the log was that long."""
         return [(w.head.size, timestamp(w.at)) for w in self.witnesses if w.at]
