@@ -1,0 +1,166 @@
+"""A commit killed at every system call that changes anything, one after the other.
+
+strace counts the calls of a whole commit, then ends the process at the entry of each of
+them in turn. What the disk holds then is all that a killed writer can leave.
+"""
+
+import re
+import shutil
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from etl.journal import STATE_FILE, read_journal
+from etl.run import open_log
+from etl.settings import load_settings
+from tests.builders import SOME_DEFINITIONS, a_reading, definitions_json
+from tests.command import TALLYBOOK, environment
+from tests.histories import History, a_history
+from warehouse.ledger import Ledger, Unreadable, read_records
+from warehouse.record import decode, sha256_hex
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not shutil.which("strace"), reason="needs strace"),
+]
+
+ROOT = Path(__file__).resolve().parent.parent
+NOWHERE = "postgresql://me@127.0.0.1/unleash"
+# Every call that can change what a disk holds, by the names that different machines use.
+CHANGING = (
+    *("write", "pwrite64", "writev", "ftruncate", "fallocate"),
+    *("fsync", "fdatasync", "flock"),
+    *("link", "linkat", "rename", "renameat", "renameat2", "unlink", "unlinkat"),
+    *("mkdir", "mkdirat", "chmod", "fchmod", "fchmodat"),
+)
+APPEND = (sys.executable, "-m", "tests.one_commit", ".")
+ROTATE = (str(TALLYBOOK), "keys", "rotate")
+
+
+@dataclass
+class Seen:
+    """Every payload that was ever on disk, by its place: there may be only one of each."""
+
+    payloads: dict[int, set[bytes]] = field(default_factory=lambda: defaultdict(set))
+
+    def look(self, history: History) -> None:
+        """Note what the warehouse, its drafts and the signer's journal hold."""
+        hot = (history.warehouse / "hot").rglob("*.parquet")
+        for path in [*hot, *(history.warehouse / "_tmp").glob("*.parquet.*")]:
+            try:
+                self._note(record.payload for record in read_records(path))
+            except Unreadable:
+                assert path.parent.name == "_tmp"
+        self._note(read_journal(history.state / STATE_FILE).batch)
+
+    def _note(self, payloads: Iterator[bytes] | Sequence[bytes]) -> None:
+        for payload in payloads:
+            self.payloads[decode(payload).index].add(payload)
+
+    @property
+    def doubled(self) -> dict[int, set[bytes]]:
+        return {index: seen for index, seen in self.payloads.items() if len(seen) > 1}
+
+
+@pytest.fixture
+def history(tmp_path: Path) -> History:
+    made = a_history(tmp_path / "tally", prod=NOWHERE)
+    content = definitions_json(SOME_DEFINITIONS)
+    Ledger(made.warehouse).keep_definitions(content, sha256_hex(content))
+    open_log(load_settings(made.folder / "tallybook.toml")).append([a_reading()])
+    return made
+
+
+def traced(history: History, command: Sequence[str], *options: str) -> tuple[str, str]:
+    """Run a command under strace in the history's folder; return its output and the trace."""
+    trace = history.folder.parent / "trace"
+    done = subprocess.run(
+        ["strace", "-f", "-qq", "-o", str(trace), *options, *command],
+        cwd=history.folder,
+        env=environment({"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    return done.stdout, trace.read_text()
+
+
+def calls_of(history: History, command: Sequence[str]) -> dict[str, int]:
+    """How often a command makes each of the calls, in the order of their first."""
+    copy = History(history.folder.parent / "counted")
+    shutil.copytree(history.folder, copy.folder)
+    out, trace = traced(copy, command, "-e", f"trace=?{',?'.join(CHANGING)}")
+    assert out
+    counts: dict[str, int] = {}
+    for name in re.findall(r"^\d+ +(\w+)\(", trace, re.MULTILINE):
+        counts[name] = counts.get(name, 0) + 1
+    return counts
+
+
+def killed_at_every_call(
+    history: History, command: Sequence[str]
+) -> Iterator[tuple[str, History, str]]:
+    """Copies of the history, one for each call, in which the command died at its entry."""
+    for call, times in calls_of(history, command).items():
+        for nth in range(1, times + 1):
+            copy = History(history.folder.parent / f"{call}-{nth}")
+            shutil.copytree(history.folder, copy.folder)
+            inject = f"inject={call}:signal=KILL:when={nth}"
+            out, trace = traced(copy, command, "-e", f"trace={call}", "-e", inject)
+            assert "+++ killed by SIGKILL +++" in trace
+            yield f"{call} {nth}", copy, out
+            shutil.rmtree(copy.folder)
+
+
+def test_a_commit_killed_at_any_call_keeps_what_was_told_and_signs_nothing_twice(
+    history: History,
+) -> None:
+    before = {record.sha256 for record in Ledger(history.warehouse).records()}
+
+    stories = {}
+    for story, copy, out in killed_at_every_call(history, APPEND):
+        seen = Seen()
+        seen.look(copy)
+        log = open_log(load_settings(copy.folder / "tallybook.toml"))
+        log.append([a_reading()])
+        seen.look(copy)
+        kept = {record.sha256 for record in Ledger(copy.warehouse).records()}
+        told = set(re.findall(r"kept (\w+)", out))
+        stories[story] = (told <= kept, before <= kept, seen.doubled, copy.drafts, copy.verdict())
+
+    assert len(stories) >= 15
+    assert {story: end for story, end in stories.items() if end != WELL} == {}
+
+
+def test_a_rotation_killed_at_any_call_leaves_one_key_in_force(history: History) -> None:
+    old = open_log(load_settings(history.folder / "tallybook.toml")).signer.public_key.key_id
+
+    stories, keys = {}, set()
+    for story, copy, _ in killed_at_every_call(history, ROTATE):
+        seen = Seen()
+        seen.look(copy)
+        log = open_log(load_settings(copy.folder / "tallybook.toml"))
+        log.append([a_reading()])
+        seen.look(copy)
+        newest = list(Ledger(copy.warehouse).records())[-1]
+        keys.add(newest.key_id == old)
+        signed = newest.key_id == log.signer.public_key.key_id
+        stories[story] = (signed, True, seen.doubled, copy.drafts, copy.verdict())
+
+    assert {story: end for story, end in stories.items() if end != WELL} == {}
+    assert keys == {True, False}
+
+
+WELL: tuple[bool, bool, dict[int, set[bytes]], list[Path], tuple[int, str]] = (
+    True,
+    True,
+    {},
+    [],
+    (0, "intact"),
+)
