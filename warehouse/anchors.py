@@ -21,6 +21,7 @@ from warehouse.note import MalformedNote, SignedCheckpoint, parse_checkpoint
 from warehouse.timestamps import (
     Authorities,
     BadTimestamp,
+    UnknownAuthority,
     authorities_in,
     read_authorities,
     verify_timestamp,
@@ -40,13 +41,21 @@ class Anchor:
     """One checkpoint as it was found in `file`; or the `problem` why there is none to use.
 
     `at` is the time (UTC, whole seconds) at which a trusted authority saw it, and None where
-    nobody vouches for any. A token that proves nothing has its checkpoint and a problem.
+    nobody vouches for any. A token that proves nothing has its checkpoint and a problem;
+    `untrusted` where the problem is only that nobody trusted stands behind it.
     """
 
     file: str
     checkpoint: SignedCheckpoint | None
     at: datetime | None = None
     problem: str | None = None
+    untrusted: bool = False
+
+
+def certificate_files(folder: Path) -> list[Path]:
+    """The files `*.pem` in a folder and the folders in it that have certificates, not keys."""
+    paths = (path for path in _files(folder) if path.suffix == ".pem")
+    return [path for path in paths if b"BEGIN CERTIFICATE" in path.read_bytes()]
 
 
 def read_anchors(
@@ -143,5 +152,6 @@ def _timestamp(path: Path, trusted: Authorities) -> Anchor:
     try:
         at = verify_timestamp(path.read_bytes(), message, trusted)
     except BadTimestamp as error:
-        return replace(found, problem=str(error))
+        untrusted = isinstance(error, UnknownAuthority)
+        return replace(found, problem=str(error), untrusted=untrusted)
     return replace(found, at=at)

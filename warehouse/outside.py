@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from warehouse.anchors import Anchor, read_anchors
+from warehouse.anchors import Anchor, certificate_files, read_anchors
 from warehouse.checks.witnesses import Kind, Outside, Spoilt, Witness
 from warehouse.errors import BadInput
 from warehouse.layout import Layout
@@ -25,13 +25,16 @@ def gather(
     count where these vouch for them. Raises BadInput for what is not there.
     """
     own = read_anchors(anchors, trusted_ca=authorities) if anchors else []
-    trusted = [*authorities, *(sorted(anchors.rglob("*.pem")) if anchors else ())]
+    trusted = [*authorities, *(certificate_files(anchors) if anchors else ())]
     kept = [*_kept(Layout(root), trusted)] if trusted else []
     witnesses = [Witness("memory", "the signer's memory", head) for head in memory]
     witnesses += [_expected(path) for path in expected]
     witnesses += [w for anchor in own if (w := _witness("anchor", anchor))]
     witnesses += [w for anchor in kept if anchor.at and (w := _witness("timestamp", anchor))]
-    spoilt = [Spoilt(a.file, a.problem) for a in (*own, *kept) if a.problem]
+    # What the warehouse keeps from an authority that the verifier does not know proves nothing
+    # to him, and is no offence.
+    odd = [*own, *(anchor for anchor in kept if not anchor.untrusted)]
+    spoilt = [Spoilt(anchor.file, anchor.problem) for anchor in odd if anchor.problem]
     return Outside(tuple(witnesses), tuple(spoilt), anchored=anchors is not None)
 
 

@@ -28,12 +28,24 @@ from warehouse.errors import BadInput, BrokenHistory
 
 _BEGIN: Final = b"-----BEGIN CERTIFICATE-----"
 _CONTEXT_0: Final = 0xA0
+# As OpenSSL says that a chain does not lead to any root it was given.
+_STRANGERS: Final = {
+    "self-signed certificate",
+    "self-signed certificate in certificate chain",
+    "unable to get issuer certificate",
+    "unable to get local issuer certificate",
+    "unable to verify the first certificate",
+}
 # The innermost of the reasons that OpenSSL gives, one within the other.
 _REASON: Final = re.compile(r'Verify error: ([^"]+)|reason: "([^"]+)"')
 
 
 class BadTimestamp(BrokenHistory):
     """An answer of a time-stamping authority that proves nothing of the note beside it."""
+
+
+class UnknownAuthority(BadTimestamp):
+    """A timestamp by somebody whom nobody here trusts; it may be good for others."""
 
 
 @dataclass(frozen=True)
@@ -90,10 +102,11 @@ def verify_timestamp(
 ) -> datetime:
     """Check an authority's answer (a DER TimeStampResp); return its time, UTC, whole seconds.
 
-    With a `nonce` it must be the answer to that question. Raises BadTimestamp with the reason.
+    With a `nonce` it must be the answer to that question. Raises BadTimestamp with the reason,
+    UnknownAuthority where it is only that its chain ends at no trusted root.
     """
     if not trusted.roots:
-        raise BadTimestamp("no root certificate is trusted that it could be checked with")
+        raise UnknownAuthority("no root certificate is trusted that it could be checked with")
     try:
         response = decode_timestamp_response(_sorted(answer))
         _require_granted(response)
@@ -103,7 +116,9 @@ def verify_timestamp(
         builder.build().verify_message(response, message)
         return response.tst_info.gen_time.astimezone(UTC)
     except (VerificationError, ValueError, OverflowError) as error:
-        raise BadTimestamp(_reason(str(error))) from None
+        reason = _reason(str(error))
+        kind = UnknownAuthority if reason in _STRANGERS else BadTimestamp
+        raise kind(reason) from None
 
 
 def _require_granted(response: TimeStampResponse) -> None:
