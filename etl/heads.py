@@ -4,17 +4,21 @@ Whoever keeps one of them elsewhere can tell later that no instance was cut shor
 """
 
 import base64
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Final
+
+import msgspec
 
 from etl.journal import Memory
 from etl.snapshot import Place
 from warehouse.payload import Anchored, ChainHead, Heads
 from warehouse.record import encode
 
-# A record has 1 MiB, and the head of an instance with long names takes 300 bytes.
+# A record has 1 MiB. The head of an instance takes some 200 bytes, and as many more as its
+# names are long: a database may hold any text as its id.
 _MOST_HEADS: Final = 2_000
+_MOST_BYTES: Final = 900_000
 
 
 def heads_are_due(memory: Memory, now: datetime) -> bool:
@@ -38,15 +42,29 @@ def heads_payloads(
     )
     payloads: list[bytes] = []
     after = memory
-    for start in range(0, len(heads), _MOST_HEADS):
+    for part in _parts(heads):
         payload = Heads(
             **place(after).common,
             size=after.size,
             root=base64.b64encode(after.tree.root).decode(),
             instances=len(heads),
-            heads=heads[start : start + _MOST_HEADS],
+            heads=part,
             anchors=list(anchors),
         )
         payloads.append(encode(payload))
         after = after.after(payloads[-1])
     return payloads
+
+
+def _parts(heads: Sequence[ChainHead]) -> Iterator[list[ChainHead]]:
+    part: list[ChainHead] = []
+    size = 0
+    for head in heads:
+        length = len(msgspec.json.encode(head)) + len(",")
+        if part and (len(part) == _MOST_HEADS or size + length > _MOST_BYTES):
+            yield part
+            part, size = [], 0
+        part.append(head)
+        size += length
+    if part:
+        yield part

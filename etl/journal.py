@@ -1,7 +1,7 @@
 """What the signer remembers, outside the warehouse.
 
-One file: a line of state, then one line per payload that was about to be signed
-(canonical JSON has no line breaks). It is on disk before a signature leaves the
+One file: a line of state, one line per payload that was about to be signed (canonical JSON
+has no line breaks), and a checksum of all that. It is on disk before a signature leaves the
 process. After a crash the same payloads are signed again: never different ones
 at the same index.
 
@@ -11,6 +11,7 @@ neither: there the signatures themselves are kept in the state, before they leav
 
 import base64
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
@@ -23,6 +24,7 @@ from warehouse.payload import (
     NO_PREVIOUS,
     AnyPayload,
     Chained,
+    Count,
     Genesis,
     Heads,
     Instance,
@@ -53,7 +55,7 @@ class _Signed(msgspec.Struct, frozen=True):
 class _State(msgspec.Struct, frozen=True):
     format: int
     origin: str
-    size: int
+    size: Count
     frontier: list[str]
     heads: list[Head]
     key_id: str
@@ -133,7 +135,7 @@ class Journal:
     batch: tuple[bytes, ...]
     signed: Signed | None = None
 
-    @property
+    @cached_property
     def memory(self) -> Memory:
         """The memory with the batch."""
         memory = self.before
@@ -157,7 +159,12 @@ def write_journal(path: Path, journal: Journal) -> None:
         signed=_written(journal.signed) if journal.signed else None,
     )
     lines = b"\n".join([msgspec.json.encode(state), *journal.batch, b""])
-    files.replace(path, _draft_of(path), lines, mode=0o600)
+    files.replace(path, _draft_of(path), with_checksum(lines), mode=0o600)
+
+
+def with_checksum(lines: bytes) -> bytes:
+    """The lines of a journal with the SHA-256 of them as the last."""
+    return lines + sha256_hex(lines).encode() + b"\n"
 
 
 def sweep_draft(path: Path) -> None:
@@ -168,11 +175,15 @@ def sweep_draft(path: Path) -> None:
 def read_journal(path: Path) -> Journal:
     """Read the journal back. Raises LedgerFailure when it is missing or damaged."""
     try:
-        first, *batch = path.read_bytes().splitlines() or [b""]
+        content = path.read_bytes()
+        first, *batch = content.splitlines() or [b""]
         state = _read_state(first, path)
-        for payload in batch:
-            parse(payload)
-        return Journal(_memory(state), tuple(batch), _read_signed(state, batch))
+        if with_checksum(b"\n".join([first, *batch[:-1], b""])) != content:
+            raise ValueError("the checksum in its last line is another one")
+        del batch[-1]
+        journal = Journal(_memory(state), tuple(batch), _read_signed(state, batch))
+        # Grown here, where what is damaged in it is told by name.
+        _ = journal.memory
     except FileNotFoundError:
         raise LedgerFailure(
             f"the signer's state {str(path)!r} is missing",
@@ -183,6 +194,7 @@ def read_journal(path: Path) -> Journal:
             f"cannot read the signer's state {str(path)!r}: {error}",
             hint="Restore it from your backup.",
         ) from error
+    return journal
 
 
 def _draft_of(path: Path) -> Path:
@@ -202,6 +214,8 @@ def _read_state(line: bytes, path: Path) -> _State:
 
 
 def _memory(state: _State) -> Memory:
+    if state.size.bit_count() != len(state.frontier):
+        raise ValueError(f"a tree of {state.size} has no frontier of {len(state.frontier)}")
     return Memory(
         state.origin,
         Frontier(state.size, tuple(bytes.fromhex(root) for root in state.frontier)),

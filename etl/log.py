@@ -7,7 +7,7 @@ same bytes.
 """
 
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -76,7 +76,7 @@ class SigningLog:
                 raise LedgerFailure(f"{str(journal)!r} exists: this log has begun already")
             memory = Memory.of_new_log(self.origin)
             genesis = self._genesis(memory, recovery_key, schedule)
-            return self._publish(Journal(memory, (genesis,)))[0]
+            return self._publish(Journal(memory, (genesis,))).records[0]
 
     def append(self, drafts: Sequence[Draft]) -> list[Record]:
         """Append one record per draft, all or none, durably; return their records.
@@ -84,7 +84,8 @@ class SigningLog:
         Once a day a record that says where all chains end goes before them. Waits its turn
         behind other writers. Raises Locked, KeyUnusable, WarehouseBehindSigner and
         SignerBehindWarehouse, then nothing was appended; and CannotStore, then either
-        nothing was, or the next call of any kind appends it first.
+        nothing was, or the next call of any kind appends it first, or all of it was and only
+        checkpoints.log lacks it until that call.
         """
         if not drafts:
             return []
@@ -97,7 +98,7 @@ class SigningLog:
             for draft in drafts:
                 payloads.append(encode(draft.payload(self.place(after, draft.instance))))
                 after = after.after(payloads[-1])
-            return self._publish(Journal(memory, tuple(payloads)))[-len(drafts) :]
+            return list(self._publish(Journal(memory, tuple(payloads))).records[-len(drafts) :])
 
     def heal(self) -> int:
         """Finish what a crash left unfinished; return the number of records in the log."""
@@ -154,7 +155,8 @@ class SigningLog:
                 hint="The warehouse was restored from an older copy, or files are missing. "
                 "Bring back the newest copy; do not begin anew from this one.",
             )
-        self._commit(journal)
+        signed = self._commit(journal)
+        self._log_checkpoints(journal.memory.size, signed.checkpoint, journal.before.size)
 
     def _require_own(self, journal: Journal) -> None:
         if journal.before.origin != self.origin:
@@ -184,23 +186,24 @@ class SigningLog:
                 "elsewhere. Bring back the newest state: signing on would fork the log.",
             )
 
-    def _publish(self, journal: Journal) -> list[Record]:
+    def _publish(self, journal: Journal) -> Signed:
         # Before anything leaves signed: after a crash these bytes, no others, take these places.
         write_journal(self.state / STATE_FILE, journal)
         try:
-            return self._commit(journal)
+            signed = self._commit(journal)
         except CannotStore as error:
             raise CannotStore(
                 str(error),
                 hint=f"{error.hint or ''} What was read is not lost: it waits, signed, in "
                 f"{str(self.state / STATE_FILE)!r}, and the next run writes it first.".strip(),
             ) from error
+        self._log_checkpoints(journal.memory.size, signed.checkpoint, journal.before.size)
+        return signed
 
-    def _commit(self, journal: Journal) -> list[Record]:
+    def _commit(self, journal: Journal) -> Signed:
         signed = journal.signed or self._sign(journal)
         self.ledger.commit(signed.records, signed.checkpoint)
-        self._log_checkpoints(journal.memory.size)
-        return list(signed.records)
+        return signed
 
     def _sign(self, journal: Journal) -> Signed:
         memory = journal.memory
@@ -208,9 +211,11 @@ class SigningLog:
         records = [sign_record(payload, self.signer) for payload in journal.batch]
         return Signed(tuple(records), sign_checkpoint(memory, self.signer))
 
-    def _log_checkpoints(self, size: int) -> None:
-        def newer(after: int) -> Iterator[str]:
-            return self.ledger.checkpoints(self.origin, after)
+    def _log_checkpoints(self, size: int, newest: str = "", since: int = -1) -> None:
+        def newer(after: int) -> Iterable[str]:
+            # Nearly always one is missing, and at hand: to look for it would cost more the
+            # longer the history is.
+            return [newest] if after == since else self.ledger.checkpoints(self.origin, after)
 
         checkpoints.complete(self.ledger.layout.checkpoints, self.origin, size, newer)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from etl.demo.binaries import server_user
+from etl.signing import create_key, load_key
 from tests.histories import ORIGIN, History, a_history
 from tests.readers import Reader
 
@@ -130,6 +131,24 @@ def test_a_lost_state_is_refused(history: History) -> None:
     assert (ran.code, ran.err) == (1, message)
 
 
+@pytest.mark.parametrize("content", [None, b"", b"torn", b"\x00" * 100])
+def test_a_damaged_text_of_checkpoints_is_written_again(
+    history: History, content: bytes | None
+) -> None:
+    taken(history)
+    file = history.warehouse / "checkpoints.log"
+    before = file.read_bytes()
+    file.unlink()
+    if content is not None:
+        file.write_bytes(content)
+
+    taken(history)
+
+    assert file.read_bytes().startswith(before)
+    assert file.read_bytes().count(f"\n\n\u2014 {ORIGIN} ".encode()) == 3
+    assert history.verdict() == (0, "intact")
+
+
 @pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o602, 0o777])
 def test_a_key_that_is_open_to_others_is_refused(history: History, mode: int) -> None:
     history.key.chmod(mode)
@@ -155,6 +174,24 @@ def test_a_lost_key_is_refused(history: History) -> None:
         "hint: Restore it from your backup; a new key would be another signer.\n"
     )
     assert (ran.code, ran.err) == (12, message)
+
+
+def test_another_key_than_the_logs_is_refused(history: History) -> None:
+    in_force = load_key(history.key).public_key.key_id
+    history.key.unlink()
+    other = create_key(history.key).public_key.key_id
+
+    ran = history.run("snapshot")
+
+    message = (
+        f"error: the key in force of {ORIGIN!r} is {in_force}, "
+        f"the settings' signing_key is {other}\n"
+        "hint: Keys change by `tallybook keys rotate` only. Put the key in force back, or "
+        "name it in signing_key.\n"
+    )
+    assert (ran.code, ran.err) == (12, message)
+    assert history.snapshots() == []
+    assert history.verdict() == (0, "intact")
 
 
 @pytest.mark.parametrize("content", ["", "no key", "-----BEGIN PRIVATE KEY-----\nAAAA\n"])

@@ -11,6 +11,7 @@ import pytest
 from etl.doctor import Finding, examine
 from etl.grants import granted_columns
 from etl.settings import load_settings
+from etl.signing import create_key, load_key
 from tests.histories import ORIGIN, History, a_history
 from tests.proxies import closed_port
 from tests.readers import ROLE, Reader
@@ -51,6 +52,7 @@ def test_a_source_and_a_history_in_order(history: History, reader: Reader) -> No
         ("history", "writer's lock"),
         ("history", "log"),
         ("history", "disk"),
+        ("history", "anchors"),
         ("prod", "connection"),
         ("prod", "TLS"),
         ("prod", "timeouts in force"),
@@ -63,7 +65,12 @@ def test_a_source_and_a_history_in_order(history: History, reader: Reader) -> No
     ]
     assert {f["level"] for f in found} == {"ok"}
     said = {f["check"]: f["found"] for f in found}
+    key = load_key(history.key).public_key.key_id[:16]
+    assert said["signing key"] == (
+        f"ed25519 {key}…, in force, closed to others, no passphrase; no recovery key"
+    )
     assert said["log"] == f"{ORIGIN}, 1 records"
+    assert said["anchors"].startswith("none: nobody else keeps the head of the log; ")
     assert said["connection"] == reader.address
     assert said["TLS"] == "none, on this machine"
     assert said["timeouts in force"] == "statement 1min, lock 2s"
@@ -77,7 +84,7 @@ def test_it_ends_with_a_count_for_people(history: History) -> None:
     ran = history.run("doctor")
 
     assert ran.out.splitlines()[0] == "history"
-    assert ran.out.splitlines()[-1] == "13 ok, 0 warning(s), 0 failure(s)"
+    assert ran.out.splitlines()[-1] == "14 ok, 0 warning(s), 0 failure(s)"
 
 
 def test_a_look_changes_nothing(history: History) -> None:
@@ -167,7 +174,7 @@ def test_a_source_that_is_not_there(tmp_path: Path) -> None:
 
     assert ran.code == 1
     assert f"source 'prod' (postgresql://me@127.0.0.1:{port}/unleash) cannot be reached" in ran.out
-    assert ran.out.endswith("\n4 ok, 0 warning(s), 1 failure(s)\n")
+    assert ran.out.endswith("\n5 ok, 0 warning(s), 1 failure(s)\n")
 
 
 def test_a_server_of_unknown_migrations(history: History, reader: Reader) -> None:
@@ -206,6 +213,21 @@ def test_a_key_that_others_can_read(history: History) -> None:
         "history: signing key": ("failure", message, advice),
         "history: log": ("failure", message, advice),
     }
+
+
+def test_a_key_that_is_not_in_force(history: History) -> None:
+    in_force = load_key(history.key).public_key.key_id
+    history.key.unlink()
+    found_key = create_key(history.key).public_key.key_id
+
+    found = complaints(history)
+
+    message = f"the key in force of {ORIGIN!r} is {in_force}, the settings' signing_key is "
+    advice = (
+        "Keys change by `tallybook keys rotate` only. Put the key in force back, or name it in "
+        "signing_key."
+    )
+    assert found == {"history: signing key": ("failure", message + found_key, advice)}
 
 
 def test_a_public_key_of_somebody_else(history: History, tmp_path: Path) -> None:

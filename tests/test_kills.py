@@ -18,9 +18,11 @@ from etl.run import open_log
 from etl.settings import load_settings
 from tests.builders import SOME_DEFINITIONS, definitions_json
 from tests.command import TALLYBOOK, environment
-from tests.histories import History, a_history
+from tests.histories import ORIGIN, History, a_history
 from tests.readers import Reader
+from warehouse.checkpoints import read_checkpoints
 from warehouse.ledger import Ledger, read_records
+from warehouse.note import parse_checkpoint
 from warehouse.query import ask
 from warehouse.record import sha256_hex
 
@@ -98,6 +100,9 @@ def test_writers_killed_at_any_moment_lose_nothing(tmp_path: Path) -> None:
     assert size - 1 <= len(told) + KILLS
     assert sizes == sorted(sizes)
     assert len(sizes) > 5
+    heads = list(read_checkpoints(history.warehouse / "checkpoints.log"))
+    assert heads == [(note, True) for note in log.ledger.checkpoints(ORIGIN, 0)]
+    assert [parse_checkpoint(note).size for note, _ in heads] == list(range(1, size + 1))
     assert history.drafts == []
     assert history.verdict() == (0, "intact")
 

@@ -3,11 +3,13 @@
 import os
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from tests.builders import (
     ORIGIN,
+    a_checkpoint,
     a_genesis,
     a_history,
     a_key,
@@ -25,6 +27,7 @@ from warehouse.rows import HOT_SCHEMA, row_of
 
 GENESIS = signed(a_genesis(a_key()))
 FIRST = signed(a_snapshot())
+BEGUN, GROWN = a_checkpoint(GENESIS), a_checkpoint(GENESIS, FIRST)
 
 
 @pytest.fixture
@@ -35,14 +38,14 @@ def ledger(tmp_path: Path) -> Ledger:
 
 
 def test_records_come_back_as_they_were_committed(ledger: Ledger) -> None:
-    ledger.commit([GENESIS])
-    ledger.commit([FIRST])
+    ledger.commit([GENESIS], BEGUN)
+    ledger.commit([FIRST], GROWN)
 
     assert list(ledger.records()) == [GENESIS, FIRST]
 
 
 def test_a_commit_is_one_file_named_for_its_place(ledger: Ledger) -> None:
-    committed = ledger.commit([GENESIS, FIRST])
+    committed = ledger.commit([GENESIS, FIRST], GROWN)
 
     assert committed == (
         ledger.layout.root / "hot/epoch=000000" / f"{log_key(ORIGIN)}.000000000000.parquet"
@@ -52,35 +55,36 @@ def test_a_commit_is_one_file_named_for_its_place(ledger: Ledger) -> None:
 
 
 def test_the_same_commit_again_changes_nothing(ledger: Ledger) -> None:
-    committed = ledger.commit([GENESIS])
+    committed = ledger.commit([GENESIS], BEGUN)
     before = committed.stat()
 
-    assert ledger.commit([GENESIS]) == committed
+    assert ledger.commit([GENESIS], BEGUN) == committed
 
     assert committed.stat() == before
 
 
 def test_the_second_writer_of_a_place_loses(ledger: Ledger) -> None:
-    committed = ledger.commit([GENESIS])
+    committed = ledger.commit([GENESIS], BEGUN)
     other = signed(a_genesis(a_key(), nonce="0" * 32))
 
     with pytest.raises(LedgerFailure) as refusal:
-        ledger.commit([other])
+        ledger.commit([other], a_checkpoint(other))
 
     assert str(refusal.value) == f"'{committed}' already holds other records"
     assert list(ledger.records()) == [GENESIS]
 
 
 def test_the_end_of_a_log_is_one_more_than_its_newest_index(ledger: Ledger) -> None:
-    ledger.commit([GENESIS])
-    ledger.commit([FIRST, signed(a_snapshot(index=2, seq=1))])
+    ledger.commit([GENESIS], BEGUN)
+    second = signed(a_snapshot(index=2, seq=1))
+    ledger.commit([FIRST, second], a_checkpoint(GENESIS, FIRST, second))
 
     assert ledger.end_of(ORIGIN) == 3
     assert ledger.end_of("example.com/other") == 0
 
 
 def test_a_ledger_holds_a_place_where_a_commit_begins(ledger: Ledger) -> None:
-    ledger.commit([GENESIS, FIRST])
+    ledger.commit([GENESIS, FIRST], GROWN)
 
     assert ledger.layout.holds(ORIGIN, 0)
     assert not ledger.layout.holds(ORIGIN, 1)
@@ -90,8 +94,8 @@ def test_a_ledger_holds_a_place_where_a_commit_begins(ledger: Ledger) -> None:
 def test_logs_do_not_meet_in_one_warehouse(ledger: Ledger) -> None:
     other = signed(a_genesis(a_key(2), log="example.com/other"), a_key(2))
 
-    ledger.commit([GENESIS])
-    ledger.commit([other])
+    ledger.commit([GENESIS], BEGUN)
+    ledger.commit([other], a_checkpoint(other, origin="example.com/other", by=[a_key(2)]))
 
     assert sorted(r.key_id for r in ledger.records()) == sorted([GENESIS.key_id, other.key_id])
 
@@ -100,9 +104,9 @@ def test_a_row_is_what_its_payload_says(ledger: Ledger) -> None:
     payload = a_snapshot(due_at="2026-11-23T02:00:00.000Z", remarks={"users": "one left out"})
     record = signed(payload)
 
-    (row,) = read_rows(ledger.commit([record]))
+    (row,) = read_rows(ledger.commit([record], GROWN))
 
-    assert row == row_of(record, decode(record.payload))
+    assert row == row_of(record, decode(record.payload)) | {"checkpoint": GROWN}
     assert {name: str(value) for name, value in row.items() if name.endswith("_at")} == {
         "recorded_at": "2026-11-23 02:00:01",
         "due_at": "2026-11-23 02:00:00",
@@ -114,13 +118,41 @@ def test_a_row_is_what_its_payload_says(ledger: Ledger) -> None:
 
 
 def test_a_commit_without_snapshots_has_the_same_columns(ledger: Ledger) -> None:
-    schema = pq.read_schema(ledger.commit([GENESIS]))
+    schema = pq.read_schema(ledger.commit([GENESIS], BEGUN))
 
     assert schema.equals(HOT_SCHEMA)
 
 
+def test_the_newest_record_of_a_commit_carries_its_checkpoint(ledger: Ledger) -> None:
+    rows = read_rows(ledger.commit([GENESIS, FIRST], GROWN))
+
+    assert [row["checkpoint"] for row in rows] == [None, GROWN]
+
+
+def test_checkpoints_are_told_from_where_they_are_asked_for(ledger: Ledger) -> None:
+    other = signed(a_genesis(a_key(2), log="example.com/other"), a_key(2))
+    ledger.commit([GENESIS], BEGUN)
+    ledger.commit([other], a_checkpoint(other, origin="example.com/other", by=[a_key(2)]))
+    ledger.commit([FIRST], GROWN)
+
+    assert [list(ledger.checkpoints(ORIGIN, after)) for after in range(4)] == [
+        [BEGUN, GROWN],
+        [GROWN],
+        [],
+        [],
+    ]
+
+
+def test_the_same_records_with_another_checkpoint_change_nothing(ledger: Ledger) -> None:
+    ledger.commit([GENESIS], BEGUN)
+
+    ledger.commit([GENESIS], a_checkpoint(GENESIS, by=[a_key(), a_key(2)]))
+
+    assert list(ledger.checkpoints(ORIGIN, 0)) == [BEGUN]
+
+
 def test_an_existing_warehouse_stays_as_it_is(ledger: Ledger) -> None:
-    ledger.commit([GENESIS])
+    ledger.commit([GENESIS], BEGUN)
 
     Ledger(ledger.layout.root).create()
 
@@ -162,9 +194,17 @@ def test_definitions_are_kept_once_under_their_hash(ledger: Ledger) -> None:
     assert (ledger.layout.definitions / "44136fa3.json").read_bytes() == b"{}"
 
 
-@pytest.mark.parametrize("content", [b"", b"PAR1", b"PAR1" * 100, b"\x00" * 4096])
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(b"", id="nothing"),
+        pytest.param(b"PAR1", id="a mark"),
+        pytest.param(b"PAR1" * 100, id="many marks"),
+        pytest.param(b"\x00" * 4096, id="a page of zeros"),
+    ],
+)
 def test_a_file_that_is_no_parquet_is_named(ledger: Ledger, content: bytes) -> None:
-    committed = ledger.commit([GENESIS])
+    committed = ledger.commit([GENESIS], BEGUN)
     committed.unlink()
     committed.write_bytes(content)
 
@@ -172,10 +212,12 @@ def test_a_file_that_is_no_parquet_is_named(ledger: Ledger, content: bytes) -> N
         list(ledger.records())
     with pytest.raises(Unreadable, match=f"^cannot read '{committed}': "):
         ledger.end_of(ORIGIN)
+    with pytest.raises(Unreadable, match=f"^cannot read '{committed}': "):
+        list(ledger.checkpoints(ORIGIN, 0))
 
 
 def test_a_file_with_other_columns_is_unreadable(ledger: Ledger) -> None:
-    committed = ledger.commit([GENESIS])
+    committed = ledger.commit([GENESIS], BEGUN)
     rows = read_rows(committed)
     write_rows(committed, rows, HOT_SCHEMA.remove(0))
 
@@ -183,8 +225,32 @@ def test_a_file_with_other_columns_is_unreadable(ledger: Ledger) -> None:
         read_rows(committed)
 
 
+def test_a_file_without_a_column_of_checkpoints_is_unreadable(ledger: Ledger) -> None:
+    committed = ledger.commit([GENESIS], BEGUN)
+    without = HOT_SCHEMA.remove(HOT_SCHEMA.get_field_index("checkpoint"))
+    write_rows(committed, read_rows(committed), without)
+
+    with pytest.raises(Unreadable, match=r"^cannot read .+: expected columns .+"):
+        list(ledger.checkpoints(ORIGIN, 0))
+
+
+def test_a_checkpoint_that_is_no_text_is_unreadable(ledger: Ledger) -> None:
+    committed = ledger.commit([GENESIS], BEGUN)
+    table = pq.read_table(committed)
+    odd = pa.StringArray.from_buffers(
+        1, pa.py_buffer(bytes(4) + b"\x01\0\0\0"), pa.py_buffer(b"\xff")
+    )
+    committed.unlink()
+    pq.write_table(
+        table.set_column(table.num_columns - 1, HOT_SCHEMA.field("checkpoint"), odd), committed
+    )
+
+    with pytest.raises(Unreadable, match=r"^cannot read .+: 'utf-8' codec can't decode byte 0xff"):
+        list(ledger.checkpoints(ORIGIN, 0))
+
+
 def test_a_file_with_a_column_of_another_type_is_unreadable(ledger: Ledger) -> None:
-    committed = ledger.commit([FIRST])
+    committed = ledger.commit([FIRST], GROWN)
     rows = read_rows(committed)
     write_rows(committed, rows, HOT_SCHEMA.set(6, HOT_SCHEMA.field("index").with_name("seq")))
 
@@ -204,14 +270,14 @@ def test_a_ledger_that_cannot_be_written_says_so(ledger: Ledger) -> None:
     ledger.layout.drafts.write_text("in the way")
 
     with pytest.raises(CannotStore) as refusal:
-        ledger.commit([GENESIS])
+        ledger.commit([GENESIS], BEGUN)
 
     assert str(refusal.value).endswith(": not a directory")
     assert list(ledger.records()) == []
 
 
 def test_folders_that_are_no_epochs_are_left_alone(ledger: Ledger) -> None:
-    committed = ledger.commit([GENESIS])
+    committed = ledger.commit([GENESIS], BEGUN)
     backup = ledger.layout.hot / "epoch=000000.bak"
     backup.mkdir()
     (backup / committed.name).write_bytes(committed.read_bytes())
@@ -221,10 +287,10 @@ def test_folders_that_are_no_epochs_are_left_alone(ledger: Ledger) -> None:
 
 
 def test_commits_go_to_the_newest_epoch_and_are_read_from_all(ledger: Ledger) -> None:
-    ledger.commit([GENESIS])
+    ledger.commit([GENESIS], BEGUN)
     ledger.layout.epoch(1).mkdir()
 
-    committed = ledger.commit([FIRST])
+    committed = ledger.commit([FIRST], GROWN)
 
     assert committed.parent == ledger.layout.epoch(1)
     assert list(ledger.records()) == [GENESIS, FIRST]

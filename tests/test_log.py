@@ -11,12 +11,15 @@ import pytest
 
 from etl.journal import STATE_FILE, Head, read_journal
 from etl.log import LOCK_FILE
+from etl.snapshot import MissedSlot
 from tests.builders import (
+    A_MONDAY,
     ORIGIN,
     PROD,
     History,
     a_genesis,
     a_history,
+    a_missed,
     a_reading,
 )
 from warehouse.errors import (
@@ -29,7 +32,7 @@ from warehouse.errors import (
 )
 from warehouse.files import exclusive_lock
 from warehouse.merkle import Frontier
-from warehouse.payload import Genesis, Instance, Snapshot
+from warehouse.payload import Chained, Genesis, Instance, Snapshot
 from warehouse.record import Record, decode
 
 STAGING = Instance("4c1b6b6e-0000-4000-8000-000000000002", "staging")
@@ -320,3 +323,45 @@ def test_a_disk_that_takes_nothing_costs_nothing_that_was_read(history: History)
         f"'{journal_of(history)}', and the next run writes it first."
     )
     assert len(snapshots(history)) == 1
+
+
+def test_a_disk_that_takes_the_record_and_not_its_line_says_only_that(history: History) -> None:
+    file = history.ledger.layout.checkpoints
+    notes = file.read_bytes()
+    file.unlink()
+    file.mkdir()
+
+    with pytest.raises(CannotStore) as refusal:
+        history.log.append([a_reading()])
+
+    assert str(refusal.value) == f"cannot write '{file}': is a directory"
+    assert refusal.value.hint is None
+    assert len(snapshots(history)) == 1
+    file.rmdir()
+    history.log.heal()
+    assert file.read_bytes().startswith(notes)
+    assert file.read_bytes().count(b"\n\n") == 4
+    assert len(snapshots(history)) == 1
+
+
+def test_a_missed_slot_is_a_link_of_its_instances_chain(history: History) -> None:
+    (first,) = history.take()
+    (missed,) = history.log.append([MissedSlot(PROD, A_MONDAY, "no answer")])
+    history.take()
+
+    genesis, *contents = (decode(record.payload) for record in history.ledger.records())
+
+    assert isinstance(genesis, Genesis)
+    assert [(c.seq, c.prev) for c in contents if isinstance(c, Chained)] == [
+        (0, "0" * 64),
+        (1, first.sha256),
+        (2, missed.sha256),
+    ]
+    assert contents[1] == a_missed(
+        index=2,
+        seq=1,
+        prev=first.sha256,
+        recorded_at=contents[1].recorded_at,
+        nonce=contents[1].nonce,
+        reason="no answer",
+    )

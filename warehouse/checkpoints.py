@@ -29,8 +29,13 @@ def complete(path: Path, origin: str, size: int, newer: Callable[[int], Iterable
 
     `newer` gives those over more records than it is asked with. Raises CannotStore.
     """
+    # A look comes first: where nothing is missing, nothing has to be writable.
+    if _newest_in(path, origin) >= size:
+        return
     with storing(path), _locked(path) as file:
-        missing_since = _trim_and_find(file, origin)
+        missing_since, end = _find(file, origin)
+        if end < os.fstat(file).st_size:
+            os.ftruncate(file, end)
         if missing_since < size:
             lacking = "".join(f"{note}\n" for note in newer(missing_since))
             _add(file, lacking.encode())
@@ -58,19 +63,27 @@ def _locked(path: Path) -> Iterator[int]:
         os.close(descriptor)
 
 
-def _trim_and_find(file: int, origin: str) -> int:
-    """Take off a torn end; return the size of the newest checkpoint of `origin`, or 0."""
+def _newest_in(path: Path, origin: str) -> int:
+    try:
+        with path.open("rb") as file:
+            return _find(file.fileno(), origin)[0]
+    except OSError:
+        # Whoever wants to write to it will be told why that is impossible.
+        return 0
+
+
+def _find(file: int, origin: str) -> tuple[int, int]:
+    """The size of the newest whole checkpoint of `origin`, or 0; where what is whole ends."""
     end = os.fstat(file).st_size
     for start in dict.fromkeys([*(max(0, end - tail) for tail in _TAILS), 0]):
         notes = list(_notes_from(file, start, end))
         if notes and not notes[-1][1]:
-            torn = notes.pop()[0].encode("utf-8", "surrogateescape")
-            end -= len(torn)
-            os.ftruncate(file, end)
-        sizes = [size for note, _ in notes if (size := _size_of(note, origin)) is not None]
-        if sizes:
-            return sizes[-1]
-    return 0
+            end -= len(notes.pop()[0].encode("utf-8", "surrogateescape"))
+        for note, _ in reversed(notes):
+            size = _size_of(note, origin)
+            if size is not None:
+                return size, end
+    return 0, end
 
 
 def _notes_from(file: int, start: int, end: int) -> Iterator[tuple[str, bool]]:

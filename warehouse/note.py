@@ -11,6 +11,7 @@ changing what it says.
 
 import base64
 import binascii
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -18,6 +19,8 @@ from typing import Final
 from warehouse.errors import BrokenHistory
 
 _DASH: Final = "\u2014 "
+_CONTROL: Final = re.compile(r"[\x00-\x09\x0b-\x1f]")
+_NAME: Final = re.compile(r"[^\s+]+")
 _MOST_SIGNATURES: Final = 16
 _LONGEST: Final = 1 << 16
 
@@ -90,7 +93,7 @@ def parse_note(content: str) -> Note:
     """Read a signed note. Raises MalformedNote unless it is written as `str(Note)` writes it."""
     if len(content) > _LONGEST:
         raise MalformedNote(f"note of {len(content)} characters is longer than {_LONGEST}")
-    if any(ord(sign) < 32 and sign != "\n" for sign in content):
+    if _CONTROL.search(content):
         raise MalformedNote("note has a control character in it")
     # The text itself may have empty lines: the last one parts it from the signatures.
     text, empty, lines = content.rpartition("\n\n")
@@ -140,16 +143,12 @@ def notes_in(lines: Iterable[str]) -> Iterator[tuple[str, bool]]:
 
 def _signature(line: str) -> Signature:
     name, space, encoded = line.removeprefix(_DASH).partition(" ")
-    if not line.startswith(_DASH) or not space or not _is_name(name):
+    if not line.startswith(_DASH) or not space or not _NAME.fullmatch(name):
         raise MalformedNote(f"{line[:80]!r} is no signature line")
     signed = _decode(encoded)
     if len(signed) <= 4:
         raise MalformedNote(f"signature of {name!r} is too short")
     return Signature(name, signed[:4], signed[4:])
-
-
-def _is_name(name: str) -> bool:
-    return bool(name) and not any(sign == "+" or sign.isspace() for sign in name)
 
 
 def _encode(content: bytes) -> str:

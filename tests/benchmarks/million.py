@@ -15,11 +15,11 @@ import msgspec
 from etl.journal import Memory
 from etl.log import sign_checkpoint, sign_record
 from etl.signing import KeySigner
-from tests.builders import A_MONDAY, a_genesis, a_key, a_reading, definitions_json
 from etl.snapshot import Place, Reading
+from tests.builders import A_MONDAY, a_genesis, a_key, a_reading, definitions_json
 from warehouse.ledger import Ledger
 from warehouse.payload import Instance, Snapshot
-from warehouse.record import Record, encode, sha256_hex, timestamp
+from warehouse.record import encode, sha256_hex, timestamp
 
 INSTANCES = 1_000
 ORIGIN = "bench.example/million"
@@ -53,9 +53,7 @@ def a_million(folder: Path, records: int) -> Million:
     return Million(folder, signer, memory)
 
 
-def _payloads(
-    template: Snapshot, size: int, night: int, heads: list[str]
-) -> Iterator[bytes]:
+def _payloads(template: Snapshot, size: int, night: int, heads: list[str]) -> Iterator[bytes]:
     at = timestamp(_night(night + 1))
     for number, prev in enumerate(heads):
         payload = msgspec.structs.replace(
