@@ -13,6 +13,7 @@ from typing import Any
 import duckdb
 import pytest
 
+from etl.snapshot import MissedSlot
 from tests.builders import (
     A_MONDAY,
     DAY,
@@ -27,6 +28,7 @@ from tests.builders import (
 from warehouse import catalog
 from warehouse.answer import endpoint_checksum
 from warehouse.contract import VIEWS
+from warehouse.note import parse_checkpoint
 from warehouse.payload import Instance, Snapshot
 from warehouse.query import ask
 from warehouse.record import decode
@@ -64,7 +66,10 @@ COLUMNS = {
     ],
     "ledger": [
         *("log", "index", "type", "instance_id", "instance", "seq", "recorded_at", "payload"),
-        *("signature", "key_id"),
+        *("signature", "key_id", "checkpoint"),
+    ],
+    "gaps": [
+        *("instance_id", "instance", "due_at", "reason", "recorded_at", "log", "index"),
     ],
 }
 
@@ -78,6 +83,7 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> History:
     made = a_history(tmp_path_factory.mktemp("contract"))
     made.take_days(3)
     made.take(a_reading(instance=STAGING, taken_at=A_MONDAY + DAY, due_at=A_MONDAY + DAY))
+    made.log.append([MissedSlot(STAGING, A_MONDAY + 2 * DAY, "nobody answered")])
     catalog.refresh(made.root)
     return made
 
@@ -86,6 +92,20 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> History:
 def plain(history: History) -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect(str(history.root / "catalog.duckdb"), read_only=True) as connection:
         yield connection
+
+
+def test_a_missed_slot_is_a_gap_and_no_snapshot(history: History) -> None:
+    found = rows(history, "SELECT instance, due_at, reason, log, index FROM gaps")
+
+    assert found == [("staging", naive(A_MONDAY + 2 * DAY), "nobody answered", ORIGIN, 5)]
+    assert rows(history, "SELECT max(index) FROM snapshots") == [(4,)]
+
+
+def test_the_newest_record_of_a_commit_carries_the_head_of_its_log(history: History) -> None:
+    found = rows(history, "SELECT index, checkpoint FROM ledger ORDER BY index")
+
+    heads = [parse_checkpoint(note) for _, note in found]
+    assert [(head.origin, head.size) for head in heads] == [(ORIGIN, n + 1) for n in range(6)]
 
 
 def rows(history: History, sql: str) -> list[tuple[Any, ...]]:
@@ -140,7 +160,7 @@ def test_a_column_has_the_type_of_its_statistics_kind(history: History) -> None:
 def test_a_snapshot_is_one_row(history: History) -> None:
     (row,) = ask(history.root, "FROM snapshots WHERE instance = 'staging'").as_dicts()
 
-    (record,) = rows(history, "SELECT payload FROM ledger WHERE instance = 'staging'")
+    (record,) = rows(history, "SELECT payload FROM ledger WHERE instance = 'staging' AND seq = 0")
     payload = decode(record[0])
     assert isinstance(payload, Snapshot)
     values = {name.replace(".", "_"): value for name, value in SOME_STATS.items()}
@@ -323,7 +343,13 @@ def test_any_duckdb_reads_from_any_folder_while_we_write(tmp_path: Path) -> None
 
 def test_the_duckdb_command_reads_it(history: History) -> None:
     said = subprocess.run(
-        [DUCKDB, "-readonly", "-json", str(history.root / "catalog.duckdb"), "FROM instances"],
+        [
+            DUCKDB,
+            "-readonly",
+            "-json",
+            str(history.root / "catalog.duckdb"),
+            "FROM instances ORDER BY instance",
+        ],
         cwd="/",
         capture_output=True,
         text=True,

@@ -19,13 +19,14 @@ import pytest
 import etl
 import schedules
 import warehouse
+from etl.anchors.tables import ANCHOR_KINDS
 from etl.init import init, new_source
 from etl.settings import SourceTable, Tables
 from schedules.cli import tallybook
 from warehouse import errors
+from warehouse.checks.findings import EXIT_CODES
 from warehouse.errors import Failure
-from warehouse.payload import Genesis, Payload, Snapshot
-from warehouse.verify import EXIT_CODES
+from warehouse.payload import Genesis, Heads, Key, Missed, Payload, Snapshot
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDERS_OF_OTHERS = {".venv", ".cache", ".git", "demo", "dist", ".pytest_cache"}
@@ -101,18 +102,20 @@ def test_the_readme_names_no_command_that_is_not_there() -> None:
 
 
 def test_the_settings_table_is_complete() -> None:
+    kinds = [(Tables, ""), (SourceTable, "source.NAME.")]
+    kinds += [(kind, "anchor.NAME.") for kind in ANCHOR_KINDS.values()]
     fields = {
-        prefix + field.name: field
-        for kind, prefix in ((Tables, ""), (SourceTable, "source.NAME."))
+        prefix + field.name: shown_default(field.default)
+        for kind, prefix in kinds
         for field in msgspec.structs.fields(kind)
-        if field.name != "source"
+        if field.name not in ("source", "anchor")
     }
 
     table = rows(section(page("README.md"), "## Settings"))
 
-    assert {key: rest.split(" | ")[0] for key, rest in table.items()} == {
-        key: shown_default(field.default) for key, field in fields.items()
-    }
+    shown = {key: rest.split(" | ")[0] for key, rest in table.items()}
+    assert shown.pop("anchor.NAME.kind") == "none"
+    assert shown == fields
 
 
 def shown_default(default: object) -> str:
@@ -183,6 +186,9 @@ def rooms(plan: str) -> dict[str, str]:
     return {room: title for title, room in found}
 
 
+KINDS = (Genesis, Snapshot, Missed, Heads, Key)
+
+
 def fields_of(kind: type[msgspec.Struct], prefix: str = "") -> Iterator[str]:
     """Yield the fields of a record; those of an object in it after a dot."""
     for field in msgspec.structs.fields(kind):
@@ -199,7 +205,7 @@ def is_object(kind: object) -> bool:
 
 def outline(kind: type[msgspec.Struct]) -> set[str]:
     # What stands in each list of names is explained in the list's own row.
-    return {re.sub(r"^(names\.\w+)\..*", r"\1", field) for field in fields_of(kind)}
+    return {re.sub(r"^(names\.\w+|heads|anchors)\..*", r"\1", field) for field in fields_of(kind)}
 
 
 def test_the_record_page_has_every_field() -> None:
@@ -212,8 +218,9 @@ def test_the_record_page_has_every_field() -> None:
     }
 
     assert tables["## Every record"] == common | {"type"}
-    assert tables["## Genesis"] == outline(Genesis) - common
-    assert tables["## Snapshot"] == outline(Snapshot) - common
+    assert {kind: tables[f"## {kind.__name__}"] for kind in KINDS} == {
+        kind: outline(kind) - common for kind in KINDS
+    }
 
 
 def test_the_warehouse_page_is_the_catalogue_of_a_new_history(tmp_path: Path) -> None:

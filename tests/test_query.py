@@ -150,8 +150,8 @@ def test_a_wrong_question_is_explained(history: History, question: str, reason: 
 
     assert str(refusal.value).startswith(reason)
     assert refusal.value.hint == (
-        "The views are snapshots, statistic_values, latest, instances, statistics, "
-        "definitions and ledger; DESCRIBE snapshots lists the columns of one."
+        "The views are ledger, snapshots, statistic_values, latest, gaps, instances, "
+        "statistics and definitions; DESCRIBE snapshots lists the columns of one."
     )
 
 

@@ -20,6 +20,7 @@ VIEWS: Final = (
     "snapshots",
     "statistic_values",
     "latest",
+    "gaps",
     "instances",
     "statistics",
     "definitions",

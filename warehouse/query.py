@@ -10,6 +10,7 @@ from typing import Any, Final
 import duckdb
 
 from warehouse import catalog
+from warehouse.contract import VIEWS
 from warehouse.errors import QueryFailure
 from warehouse.layout import Layout, as_glob
 
@@ -97,6 +98,6 @@ def _explained(reason: str) -> QueryFailure:
         )
     return QueryFailure(
         reason,
-        hint="The views are snapshots, statistic_values, latest, instances, statistics, "
-        "definitions and ledger; DESCRIBE snapshots lists the columns of one.",
+        hint=f"The views are {', '.join(VIEWS[:-1])} and {VIEWS[-1]}; "
+        "DESCRIBE snapshots lists the columns of one.",
     )

@@ -9,5 +9,6 @@ SELECT
     recorded_at::TIMESTAMP AS recorded_at,    -- When the record was made, UTC
     payload,                                  -- The signed bytes: JSON in RFC 8785 form
     signature,                                -- Signature over exactly these bytes
-    lower(hex(key_id)) AS key_id              -- SHA-256 of the signer's public key (SPKI DER)
+    lower(hex(key_id)) AS key_id,             -- SHA-256 of the signer's public key (SPKI DER)
+    checkpoint                                -- Signed head of the log (C2SP), with the newest record of a commit
 FROM {records}
