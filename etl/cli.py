@@ -1,4 +1,4 @@
-"""The commands that write: init, doctor, grants, statistics, snapshot, keys, demo.
+"""The commands that write: init, doctor, grants, statistics, snapshot, demo.
 
 Each parses, calls one function and prints. Data goes to stdout, talk to stderr.
 """
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from etl.keys.cli import algorithm_choice, passphrase, passphrase_options
 from warehouse.door import Door
 from warehouse.errors import BadInput
 
@@ -33,22 +34,36 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
     help="The server of that source, asked for its exact release.",
 )  # fmt: skip
 @click.option("--origin", metavar="NAME", help="Name of the log; default: HOSTNAME/tallybook.")
+@click.option("--algorithm", type=algorithm_choice, default="ed25519", show_default=True)
+@passphrase_options("the signing key")
+@click.option(
+    "--recovery-key", metavar="FILE", type=click.Path(exists=True, dir_okay=False),
+    help="Public key, in PEM form, of the key that can revoke the signing key.",
+)  # fmt: skip
 @json_option
 def init(
     folder: str,
     sources: tuple[str, ...],
     servers: tuple[str, ...],
     origin: str | None,
+    algorithm: str,
+    passphrase_file: str | None,
+    passphrase_env: str | None,
+    recovery_key: str | None,
     as_json: bool,
 ) -> None:
     """Make a new history.
 
     Settings, signing key, signer's state and an empty warehouse. Overwrites nothing.
     """
-    from etl.init import default_origin, new_sources
+    from etl.init import NewKeys, default_origin, new_sources
     from etl.init import init as make
+    from warehouse.keys import read_public_key
 
-    made = make(Path(folder), new_sources(sources, servers), origin or default_origin())
+    secret = passphrase(passphrase_file, passphrase_env, Path.cwd())
+    recovery = read_public_key(Path(recovery_key)) if recovery_key else None
+    keys = NewKeys(algorithm, secret, recovery)
+    made = make(Path(folder), new_sources(sources, servers), origin or default_origin(), keys)
     for name, file in made.passwords.items():
         click.echo(
             f"note: the password in the URL of {name!r} went to {file} (mode 0600), not into the "
@@ -167,44 +182,19 @@ def snapshot(
     names = [source] if source else list(settings.tables)
     if not names:
         raise BadInput(f"no source in {str(settings.path)!r}", hint="Add a table [source.NAME].")
+    warnings: list[str] = []
     with telling(quiet=as_json) as tell:
         if dry_run:
             outcomes = [read_source(settings, name, tell) for name in names]
         else:
-            outcomes = take_snapshots(settings, names, tell=tell)
+            outcomes = take_snapshots(settings, names, tell=tell, warn=warnings.append)
     if as_json:
         click.echo(json.dumps(outcomes_json(outcomes), indent=2))
     else:
         print_outcomes(outcomes, dry_run=dry_run)
+    for warning in warnings:
+        click.echo(f"warning: {warning}", err=True)
     context.exit(exit_code_of(outcomes))
-
-
-@click.group()
-def keys() -> None:
-    """Keys that sign the history."""
-
-
-@keys.command("show", epilog="Example: tallybook keys show")
-@json_option
-@pass_door
-def keys_show(door: Door, as_json: bool) -> None:
-    """Show the public key, in the forms that other tools read."""
-    from etl.report import print_key
-    from warehouse.keys import read_public_key
-
-    settings = _settings(door)
-    key = read_public_key(settings.public_key)
-    facts = {
-        "origin": settings.origin,
-        "algorithm": key.algorithm,
-        "key_id": key.key_id,
-        "vkey": key.vkey(settings.origin),
-        "pem": key.pem,
-    }
-    if as_json:
-        click.echo(json.dumps(facts, indent=2))
-    else:
-        print_key(facts)
 
 
 @click.command(epilog="Example: tallybook demo --to demo")
@@ -220,7 +210,7 @@ def demo(folder: str) -> None:
 
 
 COMMANDS: tuple[click.Command, ...] = (
-    init, doctor, grants, statistics, snapshot, keys, demo,
+    init, doctor, grants, statistics, snapshot, demo,
 )  # fmt: skip
 
 

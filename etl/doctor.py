@@ -12,14 +12,18 @@ from pathlib import Path
 from typing import Literal
 
 from etl.access import Access, access_of, summary
+from etl.anchors.checkup import check_anchors
 from etl.catalogue import UNLEASH
+from etl.journal import STATE_FILE, read_journal
+from etl.keys.history import first_key
+from etl.keys.opening import is_locked
+from etl.keys.reference import KeyReference
 from etl.log import LOCK_FILE
 from etl.moment import Moment, look
 from etl.reading import read
 from etl.release import Untold, ask_release
 from etl.run import open_log
 from etl.settings import Settings
-from etl.signing import load_key
 from etl.source import Source, Transaction
 from warehouse.errors import Failure
 from warehouse.files import exclusive_lock
@@ -58,25 +62,42 @@ def _history(settings: Settings) -> Iterator[Finding]:
     yield _try("history", "writer's lock", lambda: _lock(settings))
     yield _try("history", "log", lambda: f"{settings.origin}, {open_log(settings).heal()} records")
     yield _disk(settings.warehouse)
+    for checked in check_anchors(settings):
+        yield Finding("history", *checked)
 
 
-def _try(subject: str, check: str, examine: Callable[[], str]) -> Finding:
+def _try(subject: str, check: str, examine: Callable[[], str | Finding]) -> Finding:
     try:
-        return Finding(subject, check, "ok", examine())
+        found = examine()
+        return found if isinstance(found, Finding) else Finding(subject, check, "ok", found)
     except Failure as failure:
         return Finding(subject, check, "failure", str(failure), failure.hint)
 
 
-def _keys(settings: Settings) -> str:
-    key = load_key(settings.signing_key).public_key
+def _keys(settings: Settings) -> Finding:
+    log = open_log(settings)
+    memory = read_journal(settings.state / STATE_FILE).memory
+    log.require_key(memory)
+    key = log.signer.public_key
     trusted = read_public_key(settings.public_key)
-    if trusted.key_id != key.key_id:
+    first = first_key(log.ledger, settings.origin) or key
+    if trusted.key_id != first.key_id:
         raise Failure(
             f"{str(settings.public_key)!r} is another key ({trusted.key_id[:16]}…) "
-            f"than the one that signs ({key.key_id[:16]}…)",
-            hint="Put back the public key that belongs to the signing key.",
+            f"than the first one of the log ({first.key_id[:16]}…)",
+            hint="Put back the public key that the log began with: auditors follow it from there.",
         )
-    return f"{key.algorithm} {key.key_id[:16]}…, closed to others"
+    found = f"{key.algorithm} {key.key_id[:16]}…, in force, {_kept(settings.signing_key)}"
+    if memory.recovery_id:
+        found += f"; recovery key {memory.recovery_id[:16]}…"
+        return Finding("history", "signing key", "ok", found)
+    advice = "Name a key that can revoke this one: tallybook keys recovery --create FILE"
+    return Finding("history", "signing key", "ok", f"{found}; no recovery key", advice)
+
+
+def _kept(reference: KeyReference) -> str:
+    where = "closed to others" if reference.file else f"in {reference.place}"
+    return f"{where}, {'with a passphrase' if is_locked(reference) else 'no passphrase'}"
 
 
 def _lock(settings: Settings) -> str:

@@ -4,6 +4,7 @@ Nothing is ever overwritten, and nothing is left half-made: what this call made
 is taken away again if it cannot finish.
 """
 
+import json
 import shutil
 import socket
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,6 +16,8 @@ from pathlib import Path
 from sqlalchemy import URL
 
 from etl.catalogue import UNLEASH
+from etl.keys.opening import read_secret
+from etl.keys.reference import Secret, Variable
 from etl.log import SigningLog
 from etl.reading import definitions_of
 from etl.run import TOOL
@@ -24,6 +27,7 @@ from etl.source import parse_url
 from warehouse import catalog
 from warehouse.errors import BadInput
 from warehouse.files import storing
+from warehouse.keys import ED25519, PublicKey
 from warehouse.ledger import Ledger
 
 
@@ -34,6 +38,15 @@ class NewSource:
     name: str
     url: URL
     server_url: str | None
+
+
+@dataclass(frozen=True)
+class NewKeys:
+    """What the signing key is to be, and which public key may revoke it."""
+
+    algorithm: str = ED25519
+    passphrase: Secret | None = None
+    recovery: PublicKey | None = None
 
 
 @dataclass(frozen=True)
@@ -76,8 +89,9 @@ def default_origin() -> str:
     return f"{socket.gethostname() or 'localhost'}/tallybook"
 
 
-def init(folder: Path, sources: list[NewSource], origin: str) -> Made:
+def init(folder: Path, sources: list[NewSource], origin: str, keys: NewKeys | None = None) -> Made:
     """Make a new history in `folder`. Raises BadInput when there is something in the way."""
+    keys = keys or NewKeys()
     check_origin(origin, named="--origin")
     _require_free(folder)
     with _cleaning_up(folder):
@@ -85,24 +99,45 @@ def init(folder: Path, sources: list[NewSource], origin: str) -> Made:
         with storing(folder):
             state.mkdir(parents=True, mode=0o700)
         passwords = {s.name: _keep_password(s, state) for s in sources if s.url.password}
-        signer = create_key(state / "signing-key.pem")
+        secret = read_secret(keys.passphrase)
+        signer = create_key(state / "signing-key.pem", keys.algorithm, secret)
         _write(folder / "ledger.pub.pem", signer.public_key.pem)
         _write(folder / "ledger.vkey", signer.public_key.vkey(origin) + "\n")
-        _write(folder / FILE_NAME, settings_text(origin, sources, passwords))
+        _write(folder / FILE_NAME, settings_text(origin, sources, passwords, keys.passphrase))
         load_settings(folder / FILE_NAME)
         ledger = Ledger(folder / "history")
         ledger.create()
         ledger.keep_definitions(*definitions_of(UNLEASH))
-        SigningLog(origin, ledger, signer, state, TOOL).begin()
+        log = SigningLog(origin, ledger, signer, state, TOOL)
+        log.begin(recovery_key=keys.recovery.spki_base64 if keys.recovery else None)
         catalog.refresh(folder / "history")
     return Made(folder, origin, signer.public_key.key_id, passwords)
 
 
-def settings_text(origin: str, sources: list[NewSource], passwords: Mapping[str, Path]) -> str:
+def settings_text(
+    origin: str,
+    sources: list[NewSource],
+    passwords: Mapping[str, Path],
+    passphrase: Secret | None = None,
+) -> str:
     """The commented settings file."""
     template = files("etl").joinpath("tallybook.toml").read_text()
     tables = "\n".join(_source_table(source, passwords) for source in sources)
-    return template.replace("{origin}", origin).replace("{sources}", tables)
+    lines = template.replace("{origin}", origin).replace("{sources}", tables)
+    return lines.replace("{passphrase}", _passphrase_line(passphrase))
+
+
+def _passphrase_line(passphrase: Secret | None) -> str:
+    if passphrase is None:
+        return '# passphrase_file = "…"\n# passphrase_env = "…"'
+    if isinstance(passphrase, Variable):
+        return f"passphrase_env = {_quoted(passphrase.name)}"
+    return f"passphrase_file = {_quoted(str(passphrase))}"
+
+
+def _quoted(text: str) -> str:
+    # A string of JSON is one of TOML as well.
+    return json.dumps(text, ensure_ascii=False)
 
 
 def _source_table(source: NewSource, passwords: Mapping[str, Path]) -> str:

@@ -178,8 +178,7 @@ def read_journal(path: Path) -> Journal:
         content = path.read_bytes()
         first, *batch = content.splitlines() or [b""]
         state = _read_state(first, path)
-        if with_checksum(b"\n".join([first, *batch[:-1], b""])) != content:
-            raise ValueError("the checksum in its last line is another one")
+        _require_checksum(content)
         del batch[-1]
         journal = Journal(_memory(state), tuple(batch), _read_signed(state, batch))
         # Grown here, where what is damaged in it is told by name.
@@ -195,6 +194,12 @@ def read_journal(path: Path) -> Journal:
             hint="Restore it from your backup.",
         ) from error
     return journal
+
+
+def _require_checksum(content: bytes) -> None:
+    lines = b"".join(content.splitlines(keepends=True)[:-1])
+    if with_checksum(lines) != content:
+        raise ValueError("the checksum in its last line is another one")
 
 
 def _draft_of(path: Path) -> Path:

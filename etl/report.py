@@ -1,11 +1,10 @@
 """What the commands of this storey print, for people and as JSON."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-import click
 from rich.text import Text
 
 from etl.catalogue import UNLEASH
@@ -108,13 +107,6 @@ def print_dictionary() -> None:
             )
         out.print(Text(f"\n{subject}", style="bold cyan"))
         out.print(made)
-
-
-def print_key(facts: Mapping[str, str]) -> None:
-    """Print a public key."""
-    for name in ("origin", "algorithm", "key_id", "vkey"):
-        click.echo(f"{name:<10} {facts[name]}")
-    click.echo(facts["pem"], nl=False)
 
 
 def _complaints(outcome: "Outcome") -> Iterator[tuple[str, str]]:

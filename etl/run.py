@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Final
 
+from etl.anchors.handing import anchored, hand_over_newest, warnings_of
 from etl.catalogue import UNLEASH
+from etl.keys.succession import signer_in_force
 from etl.log import SigningLog
 from etl.reading import definitions_of, read
 from etl.release import Untold, ask_release
 from etl.settings import Settings, SourceSettings
-from etl.signing import load_key
+from etl.signing import Signer
 from etl.snapshot import Reading
 from etl.source import Source
 from warehouse import catalog
@@ -37,11 +39,13 @@ def take_snapshots(
     names: Sequence[str],
     *,
     tell: Callable[[str, str], None] = lambda _source, _what: None,
+    warn: Callable[[str], None] = lambda _what: None,
 ) -> list[Outcome]:
     """Read the named sources, sign what was read, and append it in one commit.
 
-    A source that fails costs no other. `tell` hears of every step. Raises
-    LedgerFailure and KeyUnusable; then nothing was appended.
+    A source that fails costs no other, an anchor that fails nothing at all. `tell` hears of
+    every step, `warn` of every such anchor. Raises LedgerFailure and KeyUnusable; then nothing
+    was appended.
     """
     log = open_log(settings)
     log.heal()
@@ -49,9 +53,12 @@ def take_snapshots(
     outcomes = [read_source(settings, name, tell) for name in names]
     readings = [outcome.reading for outcome in outcomes if outcome.reading]
     log.ledger.keep_definitions(*definitions_of(UNLEASH))
-    records = iter(log.append(readings))
+    # Opened again: reading takes its time, and the keys may have changed meanwhile.
+    records = iter(open_log(settings).append(readings))
     known.update(statistic for reading in readings for statistic in reading.stats)
     catalog.refresh(settings.warehouse, new_statistics=known)
+    for warning in warnings_of(hand_over_newest(settings, log.ledger)):
+        warn(warning)
     return [
         Outcome(o.source, o.reading, next(records) if o.reading else None, o.failure)
         for o in outcomes
@@ -71,15 +78,16 @@ def read_source(settings: Settings, name: str, tell: Callable[[str, str], None])
     return Outcome(name, reading)
 
 
-def open_log(settings: Settings) -> SigningLog:
-    """The log of these settings. Raises KeyUnusable."""
+def open_log(settings: Settings, signer: Signer | None = None) -> SigningLog:
+    """The log of these settings, with the key in force or another signer. Raises KeyUnusable."""
     return SigningLog(
         origin=settings.origin,
         ledger=Ledger(settings.warehouse),
-        signer=load_key(settings.signing_key),
+        signer=signer or signer_in_force(settings),
         state=settings.state,
         tool=TOOL,
         lock_timeout=settings.lock_timeout,
+        anchored=lambda: anchored(settings),
     )
 
 

@@ -2,7 +2,8 @@
 
 Unknown keys are refused with their path and the nearest right one. A path in the file is
 relative to the file. No secret has to stand in it: passwords come from a file, the
-environment, PGPASSFILE or a libpq service.
+environment, PGPASSFILE or a libpq service, the key's passphrase from a file or the
+environment.
 """
 
 import os
@@ -15,12 +16,15 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
+from etl.anchors.tables import ANCHOR_KINDS, AnchorTable, is_anchor_name
+from etl.keys.reference import KeyReference, key_reference, secret_reference
 from warehouse.errors import BadSettings, CredentialFailure
 
 FILE_NAME: Final = "tallybook.toml"
 _A_DAY: Final = 86_400
 # As many as `tallybook grants` allows the role.
 _MOST_CONNECTIONS: Final = 8
+_ANCHOR_NAMES: Final = "Expected letters, digits, '-' and '_', for example: [anchor.offsite]"
 S = TypeVar("S", bound=msgspec.Struct)
 
 
@@ -45,9 +49,12 @@ class Tables(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     warehouse: str = "history"
     state: str = "state"
     signing_key: str = "state/signing-key.pem"
+    passphrase_file: str | None = None
+    passphrase_env: str | None = None
     public_key: str = "ledger.pub.pem"
     lock_timeout: float = 30
     source: dict[str, dict[str, Any]] = {}
+    anchor: dict[str, dict[str, Any]] = {}
 
 
 @dataclass(frozen=True)
@@ -73,10 +80,11 @@ class Settings:
     origin: str
     warehouse: Path
     state: Path
-    signing_key: Path
+    signing_key: KeyReference
     public_key: Path
     lock_timeout: float
     tables: Mapping[str, SourceTable]
+    anchors: Mapping[str, AnchorTable] = field(default_factory=dict)
 
     def source(self, name: str) -> SourceSettings:
         """One source, its password resolved. Raises BadSettings and CredentialFailure."""
@@ -117,10 +125,11 @@ def load_settings(path: Path) -> Settings:
         origin=tables.origin,
         warehouse=base / tables.warehouse,
         state=base / tables.state,
-        signing_key=base / tables.signing_key,
+        signing_key=_signing_key(tables, path),
         public_key=base / tables.public_key,
         lock_timeout=tables.lock_timeout,
         tables=sources,
+        anchors={name: _anchor(name, table, path) for name, table in tables.anchor.items()},
     )
 
 
@@ -163,6 +172,30 @@ def _convert(table: Any, kind: type[S], prefix: str, path: Path) -> S:
             if key
             else f"{str(path)!r}: {what}"
         ) from None
+
+
+def _signing_key(tables: Tables, path: Path) -> KeyReference:
+    named, base = repr(str(path)), path.parent
+    passphrase = secret_reference(tables.passphrase_file, tables.passphrase_env, base, named=named)
+    return key_reference(
+        tables.signing_key, base, named=f"{named}: signing_key", passphrase=passphrase
+    )
+
+
+def _anchor(name: str, table: Mapping[str, Any], path: Path) -> AnchorTable:
+    where = f"{str(path)!r}: anchor.{name}"
+    if not is_anchor_name(name):
+        raise BadSettings(f"{str(path)!r}: {name!r} cannot name an anchor", hint=_ANCHOR_NAMES)
+    kind = table.get("kind")
+    if kind not in [*ANCHOR_KINDS]:
+        said = "has no kind" if kind is None else f"has the unknown kind {kind!r}"
+        raise BadSettings(f"{where} {said}", hint=_nearest(str(kind or ""), list(ANCHOR_KINDS)))
+    others = {key: value for key, value in table.items() if key != "kind"}
+    made = _convert(others, ANCHOR_KINDS[kind], f"anchor.{name}.", path)
+    _check_range(f"{where}.timeout", made.timeout, 0.1, _A_DAY)
+    if complaint := made.complaint():
+        raise BadSettings(f"{where}.{complaint}")
+    return made.placed(path.parent)
 
 
 def _check(tables: Tables, sources: Mapping[str, SourceTable], path: Path) -> None:

@@ -13,8 +13,11 @@ from typing import NoReturn
 
 import click
 
+import etl.anchors.cli
 import etl.cli
+import etl.keys.cli
 import warehouse.cli
+import warehouse.proofs.cli
 from warehouse.door import Door, Whereabouts
 from warehouse.errors import Failure
 
@@ -52,7 +55,13 @@ def tallybook(context: click.Context, config: str | None) -> None:
     context.obj = Door(config, _find)
 
 
-for command in (*etl.cli.COMMANDS, *warehouse.cli.COMMANDS):
+for command in (
+    *etl.cli.COMMANDS,
+    *etl.anchors.cli.COMMANDS,
+    *etl.keys.cli.COMMANDS,
+    *warehouse.cli.COMMANDS,
+    *warehouse.proofs.cli.COMMANDS,
+):
     tallybook.add_command(command)
 
 

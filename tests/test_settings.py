@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from etl.keys.reference import Credential, KeyReference
 from etl.settings import SourceTable, Tables, load_settings
 from warehouse.errors import BadSettings, Failure
 
@@ -33,7 +34,9 @@ def test_the_smallest_file_has_defaults_for_everything(file: Path) -> None:
     assert settings.origin == "example.com/tallybook"
     assert settings.warehouse == file.parent / "history"
     assert settings.state == file.parent / "state"
-    assert settings.signing_key == file.parent / "state/signing-key.pem"
+    assert settings.signing_key == KeyReference(
+        "state/signing-key.pem", file.parent / "state/signing-key.pem"
+    )
     assert settings.public_key == file.parent / "ledger.pub.pem"
     assert settings.lock_timeout == 30
     assert settings.tables == {"prod": SourceTable(url=URL)}
@@ -105,10 +108,13 @@ def test_an_unknown_key_gets_the_nearest_right_one(
     assert refusal.hint == hint
 
 
-@pytest.mark.parametrize("key", [name for name in Tables.__struct_fields__ if name != "source"])
+@pytest.mark.parametrize(
+    "key", [name for name in Tables.__struct_fields__ if name not in {"source", "anchor"}]
+)
 def test_every_key_refuses_another_type(file: Path, key: str) -> None:
     wrong = "'text'" if key == "lock_timeout" else "[1]"
-    expected = "`float`, got `str`" if key == "lock_timeout" else "`str`, got `array`"
+    optional = " | null" if key.startswith("passphrase_") else ""
+    expected = "`float`, got `str`" if key == "lock_timeout" else f"`str{optional}`, got `array`"
     others = "" if key == "origin" else ORIGIN
 
     refusal = refusal_of(file, f"{others}{key} = {wrong}")
@@ -129,7 +135,10 @@ def test_every_key_of_a_source_refuses_another_type(file: Path, key: str) -> Non
     assert str(refusal) == f"'{file}': source.prod.{key}: expected `{kind}`, got `{found}`"
 
 
-@pytest.mark.parametrize("key", ["warehouse", "state", "signing_key", "public_key"])
+@pytest.mark.parametrize(
+    "key",
+    ["warehouse", "state", "signing_key", "public_key", "passphrase_file", "passphrase_env"],
+)
 def test_a_path_is_not_empty(file: Path, key: str) -> None:
     assert str(refusal_of(file, f'{ORIGIN}{key} = ""')) == f"'{file}': {key} is empty"
 
@@ -208,6 +217,26 @@ def test_two_passwords_are_one_too_many(file: Path) -> None:
     )
 
 
+def test_a_key_is_opened_by_what_the_settings_name(file: Path) -> None:
+    file.write_text(f'{ORIGIN}signing_key = "credential:key"\npassphrase_file = "secret"\n')
+
+    found = load_settings(file).signing_key
+
+    assert found == KeyReference("credential:key", Credential("key"), file.parent / "secret")
+
+
+def test_two_passphrases_are_one_too_many(file: Path) -> None:
+    refusal = refusal_of(file, f'{ORIGIN}passphrase_file = "x"\npassphrase_env = "Y"')
+
+    assert str(refusal) == f"'{file}' has passphrase_file and passphrase_env: keep one of them"
+
+
+def test_a_key_that_cannot_be_meant_is_named(file: Path) -> None:
+    refusal = refusal_of(file, f'{ORIGIN}signing_key = "credential:../key"')
+
+    assert str(refusal) == f"'{file}': signing_key: 'credential:../key' is no credential"
+
+
 @pytest.mark.parametrize("address", ["unleash.example.com", "ftp://x", "file:///etc/passwd"])
 def test_a_server_is_asked_by_http_alone(file: Path, address: str) -> None:
     refusal = refusal_of(file, f'{SOURCE}server_url = "{address}"')
@@ -241,6 +270,8 @@ def test_what_is_not_toml_is_refused(file: Path, content: bytes, message: str) -
         f"{ORIGIN}[source.prod]\nurl = ['postgresql://u:{SECRET}@h/d']",
         f"{ORIGIN}[source.prod]\nurl = 'postgresql://u:{SECRET}@h/d'\nparallel = 0",
         f"{ORIGIN}[source.prod]\nurl = 'postgresql://u:{SECRET}@h/d\n",
+        f"{ORIGIN}signing_key = 'pkcs11:object=o?module-path=/m&pin-value={SECRET}'",
+        f"{ORIGIN}passphrase = '{SECRET}'",
     ],
 )
 def test_no_message_repeats_a_secret(file: Path, content: str) -> None:

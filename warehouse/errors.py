@@ -22,6 +22,8 @@
       BrokenHistory               stored bytes disagree with what was signed      13
         NotCanonical              bytes that are not the one encoding             13
         Unreadable                a file that should hold records is damaged      13
+        BadTimestamp              an authority's answer that proves nothing       13
+          UnknownAuthority        an authority that nobody here trusts            13
 
 A message says what happened, to which thing, with the values in hand. `hint`
 says what to do next; only the command line prints it. `exit_code` is what the

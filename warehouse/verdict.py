@@ -22,7 +22,8 @@ _MOST_PRINTED: Final = 50
 
 def report_json(report: Report) -> dict[str, Any]:
     """A verification report as JSON."""
-    return {"status": report.status, "exit_code": report.exit_code, **asdict(report)}
+    told = {**asdict(report), "counts": dict(findings_by_name(report))}
+    return {"status": report.status, "exit_code": report.exit_code, **told}
 
 
 def print_report(report: Report) -> None:

@@ -42,7 +42,7 @@ def test_from_nothing_to_a_verified_history(lived_in: Database, tmp_path: Path) 
 
     grants = run("grants", "--for", "8.2", "--database", lived_in.name).out
     hand_to_psql(lived_in, grants + f"ALTER ROLE {ROLE} PASSWORD '{PASSWORD}';")
-    assert run("doctor").out.endswith("\n13 ok, 0 warning(s), 0 failure(s)\n")
+    assert run("doctor").out.endswith("\n14 ok, 0 warning(s), 0 failure(s)\n")
     assert run("grants").out == grants
 
     users = []

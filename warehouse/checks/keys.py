@@ -1,7 +1,6 @@
 """The keys of one log: its genesis, its changes of keys, and who may have signed what."""
 
 import base64
-import binascii
 from dataclasses import dataclass, field
 
 from warehouse.checks.examine import Facts
@@ -36,8 +35,7 @@ class LogKeys:
         by_recovery = isinstance(facts.payload, Key) and facts.payload.action == "revoke"
         complaint = self.ring.complaint(facts.key_id, facts.index, by_recovery=by_recovery)
         if complaint:
-            current = self.ring.current
-            find(complaint, current.key_id if current else "no key at all", facts.key_id)
+            find(complaint, self._may_sign(by_recovery=by_recovery), facts.key_id)
         elif facts.signature is False:
             find("PAYLOAD_SIG_INVALID", f"a signature by {facts.key_id} over the payload", "none")
         elif isinstance(facts.payload, Key):
@@ -50,12 +48,25 @@ class LogKeys:
 
     def counts(self, facts: Facts) -> bool:
         """Whether the record has a good signature, by a key that can be trusted for it."""
-        return bool(facts.signature) and self.trusted and self.ring.tenure(facts.key_id) is not None
+        known = {key.key_id for key in self.ring.known()}
+        return bool(facts.signature) and self.trusted and facts.key_id in known
 
     def checkpoint_signers(self) -> list[PublicKey]:
         """Who has to sign a checkpoint over the records so far."""
         current = [self.ring.current] if self.ring.current else []
         return self.signing or current
+
+    def vouching(self, log: str) -> list[PublicKey]:
+        """Whose signature makes a head of the log worth comparing: its own keys, and the trusted.
+
+        Where somebody has begun the log anew, what was kept of the old one still counts.
+        """
+        trusted = [self.trust.by_id[key_id] for key_id in self.trust.of(log)]
+        return list({key.key_id: key for key in (*self.ring.known(), *trusted)}.values())
+
+    def _may_sign(self, *, by_recovery: bool) -> str:
+        key = self.ring.recovery if by_recovery else self.ring.current
+        return key.key_id if key and key.key_id not in self.ring.revoked else "no key at all"
 
     def _genesis(self, facts: Facts, genesis: Genesis, find: Find) -> None:
         if facts.index != 0:
@@ -68,6 +79,8 @@ class LogKeys:
         self._begin(key, facts.log, find)
         if key.key_id != facts.key_id:
             find("GENESIS_MISMATCH", key.key_id, facts.key_id)
+        if key.algorithm != genesis.algorithm:
+            find("GENESIS_MISMATCH", f"a key of {genesis.algorithm}", f"one of {key.algorithm}")
         if genesis.recovery_key:
             self.ring.recovery = self._read(genesis.recovery_key, "the recovery key", find)
 
@@ -91,6 +104,8 @@ class LogKeys:
     def _change(self, facts: Facts, change: Key, find: Find) -> None:
         before = self.ring.current
         key = self._proven(facts, change, find) if change.public_key else None
+        if change.public_key is None and change.action != "revoke":
+            find("ROTATION_UNPROVEN", "a key that is to follow", "none")
         if change.action == "recovery":
             self._recovery(key, find)
         elif change.action == "revoke":
@@ -160,5 +175,5 @@ def _signed_since(tenure: Tenure, start: int, now: int) -> tuple[int, int]:
 def _decoded(text: str | None) -> bytes:
     try:
         return base64.b64decode(text or "", validate=True)
-    except binascii.Error:
+    except ValueError:
         return b""
