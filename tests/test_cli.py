@@ -167,12 +167,16 @@ def test_a_source_that_does_not_answer_ends_with_14(folder: Path) -> None:
 
 
 def test_an_intact_history_ends_with_0(folder: Path) -> None:
+    say("catalog")
+
     said = say("verify")
 
     assert (said.code, said.err) == (0, "")
     assert said.out == (
         "The history is intact.\n"
         "4 records of 1 log(s), 1 instance(s): 4 of 4 signatures are good.\n"
+        "4 of 4 checkpoints are signed, and the tree has the root of each.\n"
+        "Its end agrees with the signer's memory; no anchor was looked at.\n"
     )
 
 
@@ -181,9 +185,14 @@ def test_a_copy_that_nobody_vouches_for_ends_with_3(folder: Path) -> None:
 
     assert said.code == 3
     assert said.out.splitlines()[0] == "The history is intact as far as it goes."
-    assert said.out.splitlines()[-1] == (
-        "Nothing outside it vouches for its end: newer records may be missing."
-    )
+    assert said.out.splitlines()[-6:] == [
+        "UNANCHORED × 1",
+        "",
+        "UNANCHORED",
+        "  log       example.com/tallybook",
+        "  expected  a checkpoint that somebody else keeps",
+        "  found     none: newer records may be missing",
+    ]
 
 
 def test_a_tampered_history_ends_with_13(folder: Path) -> None:
@@ -196,6 +205,8 @@ def test_a_tampered_history_ends_with_13(folder: Path) -> None:
     assert said.out == (
         "The history is NOT what was signed.\n"
         "4 records of 1 log(s), 1 instance(s): 4 of 4 signatures are good.\n"
+        "4 of 4 checkpoints are signed, and the tree has the root of each.\n"
+        "Its end agrees with the signer's memory; no anchor was looked at.\n"
         "ROW_MISMATCH × 1\n"
         "\n"
         "ROW_MISMATCH\n"

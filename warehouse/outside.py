@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from warehouse.anchors import Anchor, certificate_files, read_anchors
-from warehouse.checks.witnesses import Kind, Outside, Spoilt, Witness
+from warehouse.checks.witnesses import MEMORY, Kind, Outside, Spoilt, Witness
 from warehouse.errors import BadInput
 from warehouse.layout import Layout
 from warehouse.note import Checkpoint, MalformedNote, parse_checkpoint
@@ -27,7 +27,7 @@ def gather(
     own = read_anchors(anchors, trusted_ca=authorities) if anchors else []
     trusted = [*authorities, *(certificate_files(anchors) if anchors else ())]
     kept = [*_kept(Layout(root), trusted)] if trusted else []
-    witnesses = [Witness("memory", "the signer's memory", head) for head in memory]
+    witnesses = [Witness("memory", MEMORY, head) for head in memory]
     witnesses += [_expected(path) for path in expected]
     witnesses += [w for anchor in own if (w := _witness("anchor", anchor))]
     witnesses += [w for anchor in kept if anchor.at and (w := _witness("timestamp", anchor))]

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from warehouse.checks.findings import Finding, Report, findings_by_name
+from warehouse.checks.witnesses import MEMORY
 from warehouse.terminal import console
 
 _HEADLINES: Final = {
@@ -55,7 +56,9 @@ def _lines(report: Report) -> Iterator[str]:
     )
     if report.fast:
         yield "Columns, chains and all other signatures were left out: without --fast they are not."
-    if report.vouched_by:
+    if report.vouched_by == [MEMORY]:
+        yield f"Its end agrees with {MEMORY}; no anchor was looked at."
+    elif report.vouched_by:
         yield f"Its end agrees with {', '.join(report.vouched_by)}."
     if report.unfinished:
         yield (
@@ -68,10 +71,7 @@ def _lines(report: Report) -> Iterator[str]:
             "the next tallybook snapshot adds them."
         )
     if report.stale_catalogue:
-        yield (
-            "catalog.duckdb was made for another place or by another release: "
-            "tallybook catalog makes it anew, before anybody asks it."
-        )
+        yield "catalog.duckdb is stale: tallybook catalog makes it anew, before anybody asks it."
 
 
 def _of(valid: int, checked: int, all_of_them: int) -> str:

@@ -134,6 +134,8 @@ def test_the_first_history_ends_with_a_verified_trend(history: Shell) -> None:
     assert verdict == (
         "The history is intact.\n"
         "2 records of 1 log(s), 1 instance(s): 2 of 2 signatures are good.\n"
+        "2 of 2 checkpoints are signed, and the tree has the root of each.\n"
+        "Its end agrees with the signer's memory; no anchor was looked at.\n"
     )
 
 
@@ -188,19 +190,28 @@ def test_the_checks_of_the_record_page_work(history: Shell) -> None:
     assert [line.split() for line in follow] == [["index", "follows"], ["1"], ["2", "true"]]
 
 
-def test_an_auditor_needs_a_copy_and_a_key(history: Shell, tmp_path: Path) -> None:
+def test_an_auditor_needs_a_copy_a_key_and_a_checkpoint(history: Shell, tmp_path: Path) -> None:
     away = tmp_path / "auditor"
-    history.type(f"mkdir -p {away}/copy && cp -R history {away}/copy/ && cp ledger.pub.pem {away}")
-    command = "tallybook verify --warehouse copy/history --trust ledger.pub.pem"
+    history.type(f"mkdir -p {away}/copy {away}/my-anchors && cp -R history {away}/copy/")
+    history.type(f"cp ledger.vkey {away} && tail -n 6 history/checkpoints.log > {away}/newest")
+    command = "tallybook verify --warehouse copy/history --trust ledger.vkey --anchors my-anchors"
     assert f"    {command}\n" in README
 
-    verdict = tallybook(*command.split()[1:], cwd=away)
+    alone = tallybook(*command.split()[1:], cwd=away)
+    (away / "newest").rename(away / "my-anchors" / "checkpoint")
+    anchored = tallybook(*command.split()[1:], cwd=away)
 
-    assert verdict == Ran(
+    assert (alone.code, alone.out.splitlines()[0]) == (
         3,
-        "The history is intact as far as it goes.\n"
+        "The history is intact as far as it goes.",
+    )
+    assert anchored == Ran(
+        0,
+        "The history is intact.\n"
         "2 records of 1 log(s), 1 instance(s): 2 of 2 signatures are good.\n"
-        "Nothing outside it vouches for its end: newer records may be missing.\n",
+        "2 of 2 checkpoints are signed, and the tree has the root of each.\n"
+        "Its end agrees with my-anchors/checkpoint.\n"
+        "catalog.duckdb is stale: tallybook catalog makes it anew, before anybody asks it.\n",
         "",
     )
 

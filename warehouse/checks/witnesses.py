@@ -24,6 +24,7 @@ _STALE: Final = timedelta(days=7)
 # A timestamp that lies in the warehouse says when the log was that long, but not how long it
 # is now: whoever takes away the end takes it away too.
 Kind = Literal["memory", "expected", "anchor", "timestamp"]
+MEMORY: Final = "the signer's memory"
 
 
 @dataclass(frozen=True)
