@@ -5,6 +5,7 @@ deliberate failure into a message, a hint and an exit code. Nothing heavy is
 imported here: `tallybook --help` has to be quick.
 """
 
+import json
 import os
 import sys
 import traceback
@@ -55,7 +56,31 @@ def tallybook(context: click.Context, config: str | None) -> None:
     context.obj = Door(config, _find)
 
 
+@click.command(epilog="Example: tallybook status")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def status(context: click.Context, as_json: bool) -> None:
+    """Show how the history stands.
+
+    Its log, the newest snapshot of every source, and every anchor. Asks no source.
+
+    \b
+    Exit code 0: all is well. 3: something is late, failing, or not stored yet.
+    """
+    from etl.report import findings_json, print_findings
+    from etl.settings import find_settings, load_settings
+    from schedules.status import status as stand
+
+    findings = stand(load_settings(find_settings(context.obj.config, os.environ)))
+    if as_json:
+        click.echo(json.dumps(findings_json(findings), indent=2))
+    else:
+        print_findings(findings)
+    context.exit(3 if any(finding.level != "ok" for finding in findings) else 0)
+
+
 for command in (
+    status,
     *etl.cli.COMMANDS,
     *etl.anchors.cli.COMMANDS,
     *etl.keys.cli.COMMANDS,
