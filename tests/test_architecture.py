@@ -35,6 +35,7 @@ PURE = (
     "warehouse/merkle_proofs",
     "warehouse/note",
     "warehouse/payload",
+    "warehouse/proofs/proof",
     "warehouse/record",
 )
 OUTSIDE_WORLD = {

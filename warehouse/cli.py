@@ -7,11 +7,17 @@ import json
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from warehouse.door import Door, Whereabouts
+
+if TYPE_CHECKING:
+    from warehouse.checks.examine import Scope
+    from warehouse.checks.findings import Report
+    from warehouse.checks.trust import Trust
+    from warehouse.checks.witnesses import Outside
 
 _AGE = re.compile(r"([0-9]{1,6})([hdw])")
 _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
@@ -134,8 +140,8 @@ def sql(door: Door, query: str, form: str, as_json: bool, warehouse: str | None)
 
     One statement in DuckDB's dialect, read-only.
 
-    The views are snapshots, statistic_values, latest, instances, statistics, definitions and
-    ledger. "DESCRIBE snapshots" lists the columns of one.
+    The views are snapshots, statistic_values, latest, gaps, instances, statistics,
+    definitions and ledger. "DESCRIBE snapshots" lists the columns of one.
     """
     from warehouse.query import ask
     from warehouse.terminal import answer_csv, answer_table, cell, console
@@ -150,6 +156,7 @@ def sql(door: Door, query: str, form: str, as_json: bool, warehouse: str | None)
 
 
 @click.command(epilog="Example: tallybook verify --warehouse copy/history --trust ledger.vkey")
+@click.argument("bundle", required=False, metavar="[BUNDLE]")
 @click.option(
     "--trust", multiple=True, metavar="FILE",
     help="Keys that you trust, PEM or verifier keys; from elsewhere than the warehouse.",
@@ -174,6 +181,7 @@ def sql(door: Door, query: str, form: str, as_json: bool, warehouse: str | None)
 def verify(
     context: click.Context,
     door: Door,
+    bundle: str | None,
     trust: tuple[str, ...],
     expect: tuple[str, ...],
     anchors: str | None,
@@ -185,7 +193,7 @@ def verify(
 ) -> None:
     """Check that the history is what was signed, and all of it.
 
-    Every signature, the tree, every chain and column.
+    Every signature, the tree, every chain and column. BUNDLE: a bundle's or proof's zip instead.
 
     \b
     Exit code 0: intact. 13: tampered with. 12: signed by a key that is not trusted.
@@ -197,11 +205,9 @@ def verify(
     from warehouse.keys import read_public_key
     from warehouse.outside import gather
     from warehouse.record import timestamp
-    from warehouse.terminal import counting
     from warehouse.verdict import print_report, report_json
-    from warehouse.verify import verify as check
 
-    known = _whereabouts(door, warehouse, trust)
+    known = _whereabouts(door, bundle or warehouse, trust)
     trusted = (
         read_trust(map(Path, trust))
         if trust
@@ -215,11 +221,9 @@ def verify(
         authorities=known.authorities,
     )
     scope = Scope(fast, instance, timestamp(since.replace(tzinfo=UTC)) if since else None)
-    with counting("records checked") as progress:
-        report = check(
-            known.warehouse, trusted, outside=outside, scope=scope,
-            unfinished=known.unfinished, progress=progress,
-        )  # fmt: skip
+    if bundle and (warehouse or scope != Scope()):
+        raise click.UsageError("BUNDLE goes without --warehouse, --instance, --since and --fast")
+    report = _check(known, trusted, outside, scope, is_file=bool(bundle))
     if as_json:
         click.echo(json.dumps(report_json(report), indent=2))
     else:
@@ -254,6 +258,22 @@ def catalog(
 
 
 COMMANDS: tuple[click.Command, ...] = (show, trend, sql, verify, catalog)
+
+
+def _check(
+    known: Whereabouts, trusted: "Trust", outside: "Outside", scope: "Scope", *, is_file: bool
+) -> "Report":
+    from warehouse.proofs.checking import check_archive
+    from warehouse.terminal import counting
+    from warehouse.verify import verify as check
+
+    if is_file:
+        return check_archive(known.warehouse, trusted, outside)
+    with counting("records checked") as progress:
+        return check(
+            known.warehouse, trusted, outside=outside, scope=scope,
+            unfinished=known.unfinished, progress=progress,
+        )  # fmt: skip
 
 
 def _whereabouts(door: Door, warehouse: str | None, trust: tuple[str, ...]) -> Whereabouts:

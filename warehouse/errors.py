@@ -21,7 +21,12 @@
       NoSnapshot                  nothing recorded of that source, or not yet      1
       BrokenHistory               stored bytes disagree with what was signed      13
         NotCanonical              bytes that are not the one encoding             13
+          TrailingData            bytes after the end of what is one              13
         Unreadable                a file that should hold records is damaged      13
+        MalformedNote             a text that is no signed note or checkpoint     13
+        MalformedProof            a text that is no proof of inclusion            13
+        Unprovable                the history does not bear a proof out           13
+        BadArchive                a zip file that holds what cannot be meant      13
         BadTimestamp              an authority's answer that proves nothing       13
           UnknownAuthority        an authority that nobody here trusts            13
 

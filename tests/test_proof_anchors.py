@@ -1,0 +1,73 @@
+"""A proof under the newest checkpoint that somebody stamped, with the timestamp in it."""
+
+import json
+import shutil
+import subprocess
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.builders import ORIGIN, History, a_history
+from tests.test_proving import MEMBERS, prove, script, unpacked
+from tests.tsa import an_authority
+from warehouse.layout import log_key
+from warehouse.note import parse_checkpoint
+
+
+def anchor(history: History, note: str, token: bytes, keeper: str = "tsa") -> str:
+    """Keep a timestamp in the warehouse, as an anchor does."""
+    size = parse_checkpoint(note).size
+    folder = history.root / "anchors" / keeper
+    folder.mkdir(parents=True, exist_ok=True)
+    name = f"{log_key(ORIGIN)}.{size:012d}"
+    (folder / f"{name}.note").write_text(note)
+    (folder / f"{name}.tsr").write_bytes(token)
+    return f"anchors/{keeper}/{name}"
+
+
+@pytest.mark.slow
+def test_the_newest_checkpoint_with_a_timestamp_is_preferred(tmp_path: Path) -> None:
+    authority = an_authority(tmp_path / "authority")
+    history = a_history(tmp_path)
+    history.take_days(6)
+    notes = list(history.ledger.checkpoints(ORIGIN, 0))
+    anchor(history, notes[1], authority.stamp(notes[1].encode()))
+    anchor(history, notes[2], authority.stamp(notes[1].encode()), "another")
+    anchor(history, notes[3], b"no token", "damaged")
+    kept = anchor(history, notes[4], authority.stamp(notes[4].encode()))
+
+    ran = prove(history.root, tmp_path, "--at", "2026-11-24", "--json")
+    folder = unpacked(tmp_path / "proof.zip")
+
+    assert json.loads(ran.out)["checkpoint_size"] == 5
+    assert json.loads(ran.out)["anchors"] == ["tsa"]
+    assert zipfile.ZipFile(tmp_path / "proof.zip").namelist() == [
+        *MEMBERS,
+        f"{kept}.note",
+        f"{kept}.tsr",
+    ]
+    assert (folder / "checkpoint.note").read_text() == notes[4]
+    assert (folder / f"{kept}.note").read_text() == notes[4]
+    assert script(tmp_path / "proof.zip", history.key.pem) == 0
+    (command,) = [
+        line.strip()
+        for line in (folder / "README.txt").read_text().splitlines()
+        if line.startswith("    openssl ts ")
+    ]
+    shutil.copy(authority.ca, folder / "AUTHORITY.pem")
+    subprocess.run(["sh", "-c", command], cwd=folder, check=True, capture_output=True)
+
+
+@pytest.mark.slow
+def test_a_snapshot_newer_than_every_timestamp_goes_without(tmp_path: Path) -> None:
+    authority = an_authority(tmp_path / "authority")
+    history = a_history(tmp_path)
+    history.take_days(3)
+    notes = list(history.ledger.checkpoints(ORIGIN, 0))
+    anchor(history, notes[2], authority.stamp(notes[2].encode()))
+
+    ran = prove(history.root, tmp_path, "--json")
+
+    assert json.loads(ran.out)["checkpoint_size"] == 4
+    assert json.loads(ran.out)["anchors"] == []
