@@ -12,8 +12,10 @@ from etl.anchors.checkup import check_anchors
 from etl.anchors.report import age_text
 from etl.doctor import Finding
 from etl.journal import STATE_FILE, read_journal
+from etl.run import open_log
 from etl.settings import Settings
-from warehouse.layout import Layout
+from warehouse.errors import Failure
+from warehouse.ledger import Ledger
 from warehouse.query import ask
 
 _LATE: Final = timedelta(days=2)
@@ -28,11 +30,19 @@ def status(settings: Settings) -> list[Finding]:
 
 def _log(settings: Settings) -> Finding:
     journal = read_journal(settings.state / STATE_FILE)
-    waiting = len(journal.batch)
-    if not Layout(settings.warehouse).holds(settings.origin, journal.before.size):
-        found = f"{journal.before.size} records; {waiting} more are signed and not stored yet"
-        return Finding("history", "log", "warning", found, "Store them: tallybook snapshot")
-    return Finding("history", "log", "ok", f"{settings.origin}, {journal.memory.size} records")
+    remembered, stored = journal.memory.size, Ledger(settings.warehouse).end_of(settings.origin)
+    try:
+        open_log(settings).require_key(journal.memory)
+    except Failure as failure:
+        return Finding("history", "log", "failure", str(failure), failure.hint)
+    found = f"{settings.origin}, {stored} records"
+    if stored == remembered:
+        return Finding("history", "log", "ok", found)
+    if stored == journal.before.size:
+        waiting = f"{found}; {len(journal.batch)} more are signed and not stored yet"
+        return Finding("history", "log", "warning", waiting, "Store them: tallybook snapshot")
+    contradiction = f"{found}, but the signer remembers {remembered}"
+    return Finding("history", "log", "failure", contradiction, "Find out why: tallybook doctor")
 
 
 def _sources(settings: Settings) -> Iterator[Finding]:

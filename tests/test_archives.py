@@ -18,6 +18,8 @@ from warehouse.errors import BadInput, CannotStore
 from warehouse.proofs.archive import BadArchive, limits, new_archive, open_archive, write_archive
 from warehouse.proofs.checking import check_archive
 
+pytestmark = pytest.mark.slow
+
 ANY = limits((".*", 1 << 20))
 
 

@@ -24,6 +24,8 @@ from warehouse.proofs.archive import write_archive
 from warehouse.proofs.bundling import bundle
 from warehouse.proofs.checking import check_archive
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def rotated(tmp_path_factory: pytest.TempPathFactory) -> Rotated:

@@ -20,6 +20,8 @@ from warehouse.proofs.bundling import bundle
 from warehouse.proofs.checking import check_archive
 from warehouse.proofs.contents import Period
 
+pytestmark = pytest.mark.slow
+
 
 @dataclass(frozen=True)
 class Nightly:

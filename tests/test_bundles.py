@@ -42,6 +42,8 @@ from warehouse.proofs.contents import Period
 from warehouse.query import ask
 from warehouse.record import sha256_hex
 
+pytestmark = pytest.mark.slow
+
 # The rotated history's nights are 2024-02-29 to 2024-03-08; the keys changed after 2024-03-04.
 A_WEEK = Period("2024-03-02T00:00:00.000Z", "2024-03-06T23:59:59.999Z")
 Members = dict[str, bytes]

@@ -307,7 +307,7 @@ def test_a_line_that_is_no_verifier_key_is_refused(line: str) -> None:
     with pytest.raises(KeyUnusable) as refusal:
         parse_vkey(line, named="the file")
 
-    assert str(refusal.value) == f"the file holds no verifier key: {line!r}"
+    assert str(refusal.value) == "the file has a line that is no verifier key"
     assert refusal.value.hint == (
         "Expected ORIGIN+KEYID+BASE64, as in ledger.vkey, or a public key in PEM form."
     )

@@ -98,6 +98,7 @@ def of_wrong_length(path: list[bytes]) -> Iterator[list[bytes]]:
     yield from ([*path, LEAVES[0]], [LEAVES[0], *path], [*path, *path, *LEAVES[:70]])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sizes", [range(101), range(101, 151), range(151, 201)])
 def test_every_leaf_of_every_small_tree_is_proved_as_in_rfc_6962(sizes: range) -> None:
     for size in sizes:
@@ -110,6 +111,7 @@ def test_every_leaf_of_every_small_tree_is_proved_as_in_rfc_6962(sizes: range) -
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sizes", [range(101), range(101, 151), range(151, 201)])
 def test_every_small_tree_continues_every_smaller_one_as_in_rfc_6962(sizes: range) -> None:
     for n in sizes:

@@ -14,6 +14,8 @@ from tests.tsa import an_authority
 from warehouse.layout import log_key
 from warehouse.note import parse_checkpoint
 
+pytestmark = pytest.mark.slow
+
 
 def anchor(history: History, note: str, token: bytes, keeper: str = "tsa") -> str:
     """Keep a timestamp in the warehouse, as an anchor does."""

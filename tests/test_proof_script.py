@@ -19,6 +19,8 @@ from tests.forged_proofs import (
 )
 from warehouse.keys import ECDSA_P256, ED25519
 
+pytestmark = pytest.mark.slow
+
 
 def unpacked(members: Mapping[str, bytes], folder: Path) -> Path:
     for name, content in members.items():

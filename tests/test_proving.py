@@ -34,6 +34,8 @@ from tests.rotated import (
 from warehouse.proofs.proof import parse_proof
 from warehouse.record import decode
 
+pytestmark = pytest.mark.slow
+
 MEMBERS = [
     "README.txt",
     "verify.sh",

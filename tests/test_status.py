@@ -16,6 +16,8 @@ from warehouse.ledger import Ledger
 from warehouse.payload import Instance
 from warehouse.record import sha256_hex
 
+pytestmark = pytest.mark.slow
+
 NOWHERE = "postgresql://me@127.0.0.1:1/unleash"
 
 
@@ -67,8 +69,22 @@ def test_records_that_are_not_stored_yet_are_told(history: History) -> None:
     said = history.run("status")
 
     assert said.code == 3
-    assert "1 records; 1 more are signed and not stored yet" in said.out
+    assert f"{ORIGIN}, 1 records; 1 more are signed and not stored yet" in said.out
     assert read_journal(history.state / STATE_FILE).memory.size == 2
+
+
+def test_a_signer_that_forgot_is_told_as_the_doctor_does(history: History) -> None:
+    journal = history.state / STATE_FILE
+    older = journal.read_bytes()
+    take(history, datetime.now(UTC))
+    journal.write_bytes(older)
+
+    said = history.run("status")
+
+    assert said.code == 3
+    assert (
+        f"failure  log                  {ORIGIN}, 2 records, but the signer remembers 1" in said.out
+    )
 
 
 def test_an_anchor_that_fails_is_told_until_it_takes_a_checkpoint(

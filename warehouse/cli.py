@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from warehouse.door import Door, Whereabouts
+from warehouse.errors import BadInput, BadSettings
 
 if TYPE_CHECKING:
     from warehouse.checks.examine import Scope
@@ -223,6 +224,8 @@ def verify(
     scope = Scope(fast, instance, timestamp(since.replace(tzinfo=UTC)) if since else None)
     if bundle and (warehouse or scope != Scope()):
         raise click.UsageError("BUNDLE goes without --warehouse, --instance, --since and --fast")
+    if fast and (instance or since):
+        raise click.UsageError("--fast looks into no record: leave out --instance and --since")
     report = _check(known, trusted, outside, scope, is_file=bool(bundle))
     if as_json:
         click.echo(json.dumps(report_json(report), indent=2))
@@ -280,7 +283,15 @@ def _whereabouts(door: Door, warehouse: str | None, trust: tuple[str, ...]) -> W
     if warehouse and trust:
         # An auditor with a copied folder and a key has no settings file.
         return Whereabouts(Path(warehouse), Path(trust[0]))
-    found = door.find(door.config)
+    try:
+        found = door.find(door.config)
+    except BadSettings as error:
+        if not warehouse:
+            raise
+        raise BadInput(
+            f"no key to check {warehouse!r} with: {error}",
+            hint="Name the key that you trust, and that came to you by another way: --trust FILE",
+        ) from None
     if warehouse:
         return Whereabouts(Path(warehouse), found.public_key, found.origin)
     return found

@@ -145,7 +145,7 @@ def parse_vkey(line: str, *, named: str) -> tuple[str, PublicKey]:
     typed = _exactly_decoded(encoded)
     if not origin or not typed:
         raise KeyUnusable(
-            f"{named} holds no verifier key: {line[:80]!r}",
+            f"{named} has a line that is no verifier key",
             hint="Expected ORIGIN+KEYID+BASE64, as in ledger.vkey, or a public key in PEM form.",
         )
     key = _typed_key(typed, named)

@@ -24,6 +24,11 @@ def gather(
     what time it was, like those in `authorities`. Timestamps that the warehouse itself keeps
     count where these vouch for them. Raises BadInput for what is not there.
     """
+    if anchors and anchors.resolve().is_relative_to(root.resolve()):
+        raise BadInput(
+            f"{str(anchors)!r} is part of the history itself, which proves nothing of itself",
+            hint="Name a folder of your own, with what you kept or got from the keepers.",
+        )
     own = read_anchors(anchors, trusted_ca=authorities) if anchors else []
     trusted = [*authorities, *(certificate_files(anchors) if anchors else ())]
     kept = [*_kept(Layout(root), trusted)] if trusted else []
@@ -31,9 +36,9 @@ def gather(
     witnesses += [_expected(path) for path in expected]
     witnesses += [w for anchor in own if (w := _witness("anchor", anchor))]
     witnesses += [w for anchor in kept if anchor.at and (w := _witness("timestamp", anchor))]
-    # What the warehouse keeps from an authority that the verifier does not know proves nothing
-    # to him, and is no offence.
-    odd = [*own, *(anchor for anchor in kept if not anchor.untrusted)]
+    # A timestamp of an authority that the verifier does not know proves nothing to him, and is
+    # no offence.
+    odd = [anchor for anchor in (*own, *kept) if not anchor.untrusted]
     spoilt = [Spoilt(anchor.file, anchor.problem) for anchor in odd if anchor.problem]
     return Outside(tuple(witnesses), tuple(spoilt), anchored=anchors is not None)
 

@@ -19,6 +19,7 @@ _HEADLINES: Final = {
 }
 _STYLES: Final = {"intact": "green", "incomplete": "yellow"}
 _MOST_PRINTED: Final = 50
+_MOST_NAMED: Final = 3
 
 
 def report_json(report: Report) -> dict[str, Any]:
@@ -48,18 +49,16 @@ def _lines(report: Report) -> Iterator[str]:
         f"{_of(report.signatures_valid, report.signatures_checked, report.signatures)} "
         "signatures are good."
     )
-    yield (
-        f"{_of(report.checkpoints_valid, report.checkpoints_checked, report.checkpoints)} "
-        "checkpoints are signed, and the tree has the root of each."
-        if report.counts["ROOT_MISMATCH"] == 0
-        else "The tree has another root than the one that was signed."
-    )
+    if report.checkpoints:
+        yield _tree(report)
     if report.fast:
         yield "Columns, chains and all other signatures were left out: without --fast they are not."
     if report.vouched_by == [MEMORY]:
         yield f"Its end agrees with {MEMORY}; no anchor was looked at."
     elif report.vouched_by:
-        yield f"Its end agrees with {', '.join(report.vouched_by)}."
+        first, more = report.vouched_by[:_MOST_NAMED], len(report.vouched_by) - _MOST_NAMED
+        others = f" and {more} more" if more > 0 else ""
+        yield f"Its end agrees with {', '.join(first)}{others}."
     if report.unfinished:
         yield (
             f"{report.unfinished} signed record(s) wait in the signer's journal: "
@@ -72,6 +71,13 @@ def _lines(report: Report) -> Iterator[str]:
         )
     if report.stale_catalogue:
         yield "catalog.duckdb is stale: tallybook catalog makes it anew, before anybody asks it."
+
+
+def _tree(report: Report) -> str:
+    if report.counts["ROOT_MISMATCH"]:
+        return "The tree has another root than the one that was signed."
+    signed = _of(report.checkpoints_valid, report.checkpoints_checked, report.checkpoints)
+    return f"{signed} checkpoints are signed, and the tree has the root of each."
 
 
 def _of(valid: int, checked: int, all_of_them: int) -> str:

@@ -4,18 +4,23 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal, NamedTuple
 
+from etl.anchors.handover import FORK
 from etl.anchors.memory import AnchorState, read_states
 from etl.anchors.report import age_of, age_text, standing_text
 from etl.settings import Settings
 
 _STALE: Final = timedelta(days=2)
+_FORKED: Final = (
+    "Stop, and keep everything as it is: history and state were restored from an older copy, or "
+    "somebody else signs with this key. No later snapshot can mend it."
+)
 
 
 class Checked(NamedTuple):
     """One line about anchors: what was looked at, how it stands, what was found, what to do."""
 
     check: str
-    level: Literal["ok", "warning"]
+    level: Literal["ok", "warning", "failure"]
     found: str
     advice: str | None = None
 
@@ -35,6 +40,8 @@ def _check(state: AnchorState, now: datetime) -> Checked:
     check = f"anchor {state.name}"
     age = age_of(state, now)
     kept = "none kept yet" if age is None else f"{state.size} records, {age_text(age)} ago"
+    if state.failure and state.failure.startswith(FORK):
+        return Checked(check, "failure", f"{kept}; {standing_text(state)}", _FORKED)
     if state.standing == "failing":
         found = f"{kept}; {standing_text(state)}"
         return Checked(check, "warning", found, "The next snapshot tries again; see to its keeper.")

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Final
 
-from etl.anchors.handover import Handover, NotKept
+from etl.anchors.handover import FORK, Handover, NotKept
 from etl.anchors.tables import FileTable, PrometheusTable
 from warehouse.anchors import INFO_SERIES, NOTE_LABEL
 from warehouse.files import publish_new, replace
@@ -40,7 +40,9 @@ def keep_once(target: Path, draft: Path, content: bytes) -> None:
         publish_new(target, draft, content)
     except FileExistsError:
         if target.read_bytes() != content:
-            raise NotKept(f"{str(target)!r} already holds another checkpoint") from None
+            raise NotKept(
+                f"{FORK}: {str(target)!r} holds another checkpoint of as many records"
+            ) from None
 
 
 def write_metrics(table: PrometheusTable, handover: Handover) -> None:

@@ -4,9 +4,13 @@ import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 from warehouse.layout import Layout, log_key
 from warehouse.note import SignedCheckpoint
+
+# What a reason begins with when the keeper has another history under the same name.
+FORK: Final = "FORK"
 
 
 class NotKept(Exception):

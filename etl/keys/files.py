@@ -15,6 +15,8 @@ from warehouse.files import storing
 
 def create_pair(path: Path, algorithm: str, passphrase: bytes | None) -> KeySigner:
     """Make a private key in `path` and its public half beside it. Raises BadInput."""
+    if not path.name:
+        raise BadInput(f"{str(path)!r} is a folder", hint="Name a file in it: next.pem, say.")
     public = public_half_of(path)
     for file in (path, public):
         if file.exists() or file.is_symlink():
