@@ -56,7 +56,8 @@ def take_snapshots(
     # Opened again: reading takes its time, and the keys may have changed meanwhile.
     records = iter(open_log(settings).append(readings))
     known.update(statistic for reading in readings for statistic in reading.stats)
-    catalog.refresh(settings.warehouse, new_statistics=known)
+    named = {reading.definitions for reading in readings}
+    catalog.refresh(settings.warehouse, new_statistics=known, new_definitions=named)
     for warning in warnings_of(hand_over_newest(settings, log.ledger)):
         warn(warning)
     return [

@@ -365,7 +365,8 @@ def tamper(path: Path, change: Callable[[list[Row]], object]) -> None:
 def write_rows(path: Path, rows: list[Row], schema: pa.Schema = HOT_SCHEMA) -> None:
     """Write rows as a commit's file has them, whatever they say."""
     path.unlink(missing_ok=True)
-    pq.write_table(pa.Table.from_pylist(rows, schema=schema), path, compression="zstd")
+    table = pa.Table.from_pylist(rows, schema=schema)
+    pq.write_table(table, path, compression="zstd", write_statistics=False, store_schema=False)
 
 
 def put(root: Path, *records: Record, at: int | None = None, checkpoint: str | None = None) -> Path:

@@ -1,5 +1,8 @@
-"""Fixtures of all tests: real PostgreSQL databases, and the role that reads them."""
+"""Fixtures of all tests: real databases, the role that reads them, a world to be attacked."""
 
+from hypothesis import settings
+
+from tests.attack_world import pristine_world, world
 from tests.readers import lived_in_reader, reader
 from tests.servers import (
     database,
@@ -11,6 +14,10 @@ from tests.servers import (
     unleash_template,
 )
 
+# How long an example takes says how busy the machine is, not whether the promise holds.
+settings.register_profile("tallybook", deadline=None)
+settings.load_profile("tallybook")
+
 __all__ = [
     "database",
     "lived_in",
@@ -18,7 +25,9 @@ __all__ = [
     "lived_in_template",
     "new_database",
     "postgres",
+    "pristine_world",
     "reader",
     "unleash",
     "unleash_template",
+    "world",
 ]

@@ -5,20 +5,29 @@ The bundle is of five nights of prod out of the history in `rotated`: records 9,
 records, the newest of 37.
 """
 
-import io
 import json
 from collections.abc import Callable
+from contextlib import suppress
 
 import msgspec
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from tests.builders import a_checkpoint, a_key, a_snapshot
+from tests.forged_tables import (
+    a_hidden_row,
+    a_null_for_a_zero,
+    another_cell,
+    another_type,
+    in_table,
+    with_statistics,
+    with_statistics_of_old,
+)
 from tests.rotated import FIRST, SECOND
 from warehouse.definitions import Definitions
+from warehouse.errors import BrokenHistory
 from warehouse.note import parse_checkpoint
 from warehouse.payload import Snapshot
 from warehouse.proofs.contents import Manifest, Period
+from warehouse.proofs.pages import bundle_page
 from warehouse.proofs.proof import TlogProof, parse_proof
 from warehouse.proofs.tables import csv_of, parquet_of, table_of
 from warehouse.record import Record, decode, encode, sha256_hex
@@ -64,8 +73,17 @@ def told_again(members: Members) -> None:
     definitions = msgspec.json.decode(members[name], type=Definitions)
     table = table_of(taken, {name[12:-5]: definitions})
     members["data.parquet"], members["data.csv"] = parquet_of(table), csv_of(table)
-    said_now = msgspec.structs.replace(manifest, snapshots=len(taken))
-    members["manifest.json"] = msgspec.json.encode(said_now)
+    written(members, msgspec.structs.replace(manifest, snapshots=len(taken)))
+
+
+def written(members: Members, manifest: Manifest) -> None:
+    """Write the manifest, and the text that goes with it."""
+    payloads = []
+    for index in INDEXES:
+        with suppress(KeyError, BrokenHistory):
+            payloads.append(decode(members[f"payloads/{index}.json"]))
+    members["manifest.json"] = manifest.written()
+    members["README.txt"] = bundle_page(manifest, FIRST.public_key, payloads).encode()
 
 
 def a_number_in_all_places(members: Members) -> None:
@@ -102,7 +120,7 @@ def another_place(proof: TlogProof) -> TlogProof:
 def in_manifest(**fields: object) -> Forgery:
     def change(members: Members) -> None:
         said = json.loads(members["manifest.json"])
-        members["manifest.json"] = json.dumps(said | fields).encode()
+        written(members, msgspec.convert(said | fields, Manifest))
 
     return change
 
@@ -124,32 +142,6 @@ def a_head_by_a_stranger(members: Members) -> None:
     note = f"{head.note.text}\n{forged[-2]}\n"
     for name, content in members.items():
         members[name] = content.replace(str(head).encode(), note.encode())
-
-
-def in_table(change: Callable[[pa.Table], pa.Table]) -> Forgery:
-    def forge(members: Members) -> None:
-        members["data.parquet"] = parquet_of(
-            change(pq.read_table(io.BytesIO(members["data.parquet"])))
-        )
-
-    return forge
-
-
-def another_cell(table: pa.Table) -> pa.Table:
-    rows = table.to_pylist()
-    rows[1]["users"] = 900
-    return pa.Table.from_pylist(rows, schema=table.schema)
-
-
-def another_type(table: pa.Table) -> pa.Table:
-    place = table.column_names.index("users")
-    return table.set_column(place, "users", table["users"].cast(pa.float64()))
-
-
-def a_null_for_a_zero(table: pa.Table) -> pa.Table:
-    rows = table.to_pylist()
-    rows[1]["users"] = None
-    return pa.Table.from_pylist(rows, schema=table.schema)
 
 
 def a_definition_that_says_otherwise(members: Members) -> None:
@@ -246,7 +238,6 @@ FORGERIES: dict[str, tuple[Forgery, dict[str, int]]] = {
         {
             "PAYLOAD_SIG_INVALID": 3,
             "CHECKPOINT_SIG_INVALID": 1,
-            "ANCHOR_INVALID": 1,
             "UNANCHORED": 1,
             "FILE_UNKNOWN": 1,
         },
@@ -319,6 +310,24 @@ FORGERIES: dict[str, tuple[Forgery, dict[str, int]]] = {
     "an open quote in the spreadsheet": (
         lambda m: m.update({"data.csv": m["data.csv"] + b'"'}),
         {"ROW_MISMATCH": 1},
+    ),
+    "a row that pyarrow passes over": (a_hidden_row, {"ROW_MISMATCH": 1}),
+    "statistics that lie": (with_statistics, {"ROW_MISMATCH": 1}),
+    "statistics by an unheard-of writer": (with_statistics_of_old, {"ROW_MISMATCH": 1}),
+    "quotes in the spreadsheet": (replaced("data.csv", b",104,", b',"104",'), {"ROW_MISMATCH": 1}),
+    "a text that says anything": (
+        replaced("README.txt", b"5 snapshots", b"365 snapshots"),
+        {"ROW_MISMATCH": 1},
+    ),
+    "a manifest that says things twice": (
+        replaced("manifest.json", b"{", b'{"instance": "staging",'),
+        {"ROW_MISMATCH": 1},
+    ),
+    "a text in a key": (
+        lambda m: m.update(
+            {f"keys/{FIRST.public_key.key_id}.pem": b"more\n" + FIRST.public_key.pem.encode()}
+        ),
+        {"KEY_FORMAT": 1},
     ),
     "a definition": (
         a_definition_that_says_otherwise,

@@ -2,6 +2,7 @@
 
 import zipfile
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,8 @@ from tests.forged_bundles import (
     FORGERIES,
     STRANGER,
     Members,
-    another_cell,
-    in_table,
 )
+from tests.forged_tables import another_cell, in_table
 from tests.rotated import FIRST, SECOND, Rotated, a_rotated_history, records_of
 from warehouse.checks.findings import Finding, Place, Report
 from warehouse.checks.trust import Trust, Trusted, trust_any
@@ -155,12 +155,29 @@ def test_an_older_checkpoint_that_is_in_it_is_enough(
     assert check(week, tmp_path, outside_of(older)).status == "intact"
 
 
-def test_a_kept_note_that_nobody_signed_is_named(week: Members, tmp_path: Path) -> None:
-    forged = a_checkpoint(*[b"another"] * 37, by=[STRANGER])
+def test_a_note_by_a_key_that_the_bundle_cannot_know_says_nothing(
+    week: Members, kept: Outside, tmp_path: Path
+) -> None:
+    later = a_checkpoint(*[b"another"] * 37, by=[STRANGER])
 
-    report = check(week, tmp_path, outside_of(forged))
+    alone = check(week, tmp_path, outside_of(later))
+    beside = check(week, tmp_path, Outside((*kept.witnesses, a_witness(later))))
 
-    assert report.counts == {"ANCHOR_INVALID": 1, "UNANCHORED": 1}
+    assert (alone.counts, beside.status) == ({"UNANCHORED": 1}, "intact")
+    assert alone.findings[0].found == "none"
+
+
+def test_a_note_whose_signature_by_a_known_key_is_bad_is_named(
+    week: Members, kept: Outside, tmp_path: Path
+) -> None:
+    good = parse_checkpoint(a_checkpoint(*[b"another"] * 37, by=[SECOND]))
+    (line,) = good.note.signatures
+    forged = replace(line, signature=bytes(64))
+    note = str(replace(good.note, signatures=(forged,)))
+
+    report = check(week, tmp_path, Outside((*kept.witnesses, a_witness(note))))
+
+    assert report.counts == {"ANCHOR_INVALID": 1}
 
 
 def test_anchors_that_cannot_be_read_are_named(

@@ -58,6 +58,18 @@ def test_a_night_without_a_snapshot_is_told(nightly: Nightly, tmp_path: Path) ->
     assert pq.read_table(io.BytesIO(zipfile.ZipFile(path).read("data.parquet"))).num_rows == 2
 
 
+def test_a_period_of_nothing_but_missed_nights_is_told(nightly: Nightly, tmp_path: Path) -> None:
+    for reason in (None, "the database was away", None):
+        nightly.night(reason)
+    period = Period("2024-05-03T00:00:00.000Z", "2024-05-03T23:59:59.999Z")
+
+    made = bundle(nightly.history.root, "prod", period, None, tmp_path / "bundle.zip")
+
+    assert (made.manifest.snapshots, made.manifest.missed) == (0, 1)
+    report = check_archive(tmp_path / "bundle.zip", trust_any([nightly.history.key]))
+    assert report.counts == {"UNANCHORED": 1}
+
+
 def test_a_night_that_was_passed_over_in_silence_is_found(nightly: Nightly, tmp_path: Path) -> None:
     nightly.night()
     nightly.clock.now += DAY

@@ -117,6 +117,8 @@ def test_an_auditor_makes_sure_with_one_key_and_one_note(rotated: Rotated, tmp_p
     }
     assert (vouched.code, vouched.err) == (0, "")
     assert vouched.out == (
+        f"prod of {ORIGIN}, from 2024-03-02T00:00:00.000Z to 2024-03-06T23:59:59.999Z: "
+        "5 snapshots, 0 slots without one.\n"
         "The history is intact.\n"
         "9 records of 1 log(s), 1 instance(s): 9 of 9 signatures are good.\n"
         "2 of 2 checkpoints are signed, and the tree has the root of each.\n"
@@ -282,21 +284,28 @@ def test_a_bundle_from_the_beginning_has_no_record_before(rotated: Rotated, tmp_
 
 
 @pytest.mark.parametrize(
-    ("words", "message"),
+    ("words", "code", "message"),
     [
-        (["--since", "2025-01-01"], "nothing was recorded of 'prod' in that period"),
-        (["--log", "example.com/other"], "nothing was recorded of 'prod' in that period"),
-        (["--instance", "nowhere"], "no snapshot of 'nowhere'"),
+        (["--since", "2025-01-01"], 1, "nothing was recorded of 'prod' in that period"),
+        (["--log", "example.com/other"], 2, "no log 'example.com/other' in this history"),
+        (["--instance", "nowhere"], 2, "no instance 'nowhere' in this history"),
     ],
 )
 def test_nothing_makes_no_bundle(
-    words: list[str], message: str, rotated: Rotated, tmp_path: Path
+    words: list[str], code: int, message: str, rotated: Rotated, tmp_path: Path
 ) -> None:
     ran = run(rotated.root, tmp_path, *words)
 
-    assert (ran.code, ran.out) == (1, "")
+    assert (ran.code, ran.out) == (code, "")
     assert ran.err.startswith(f"error: {message}\nhint: ")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_period_that_ends_before_it_begins_is_refused(rotated: Rotated, tmp_path: Path) -> None:
+    ran = run(rotated.root, tmp_path, "--since", "2024-03-06", "--until", "2024-03-02")
+
+    assert (ran.code, ran.out) == (2, "")
+    assert "--since is after --until: nothing is in between" in ran.err
 
 
 def test_a_bundle_is_of_one_log(tmp_path: Path) -> None:

@@ -168,7 +168,7 @@ def test_a_misspelt_statistic_gets_the_nearest_right_one(folder: Path) -> None:
     assert said.code == 2
     assert said.err == (
         "error: no statistic 'actveUsers' in this history\n"
-        "hint: Did you mean activeUsers, activeUsers.last7, activeUsers.last90?\n"
+        "hint: Did you mean activeUsers, activeUsers.last30, users?\n"
     )
 
 

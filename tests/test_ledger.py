@@ -323,4 +323,4 @@ def test_a_definition_that_has_changed_is_found(tmp_path: Path) -> None:
     file.write_bytes(file.read_bytes() + b" ")
 
     with pytest.raises(BrokenHistory, match="has changed: expected SHA-256"):
-        read_definitions(history.ledger.layout.definitions)
+        read_definitions(history.ledger.layout.definitions, [file.stem])

@@ -101,10 +101,17 @@ def test_the_newest_snapshot_is_proved(rotated: Rotated, tmp_path: Path) -> None
         "instance": "prod",
         "taken_at": "2024-03-08T02:00:00.000Z",
         "key_id": SECOND.public_key.key_id,
+        "key_number": 2,
         "checkpoint_size": newest.index + 3,
         "anchors": [],
     }
-    assert zipfile.ZipFile(tmp_path / "proof.zip").namelist() == MEMBERS
+    assert zipfile.ZipFile(tmp_path / "proof.zip").namelist() == [
+        *MEMBERS,
+        *(f"payloads/0.{kind}" for kind in ("json", "sig")),
+        "proofs/0.tlog-proof",
+        *(f"payloads/{key_change(rotated.root)}.{kind}" for kind in ("json", "sig")),
+        f"proofs/{key_change(rotated.root)}.tlog-proof",
+    ]
     assert script(tmp_path / "proof.zip", SECOND.public_key.pem) == 0
     assert script(tmp_path / "proof.zip", FIRST.public_key.pem) == 1
 
@@ -121,7 +128,7 @@ def test_a_snapshot_from_before_a_change_of_keys_needs_the_old_key_only(
         f"under a checkpoint of {changed_at + 1} records.\n"
     )
     assert ran.err == (
-        "Its reader unpacks it and runs: bash verify.sh PUBLIC_KEY.pem   "
+        "Its reader unpacks it and runs: bash verify.sh ledger.pub.pem   "
         f"(key {FIRST.public_key.key_id})\n"
     )
     assert script(tmp_path / "proof.zip", FIRST.public_key.pem) == 0
@@ -146,7 +153,10 @@ def test_the_page_says_what_is_proved_and_what_is_not(rotated: Rotated, tmp_path
     page = zipfile.ZipFile(tmp_path / "proof.zip").read("README.txt").decode()
     said = " ".join(page.split())
     assert f"Record {json.loads(prove_json(tmp_path))['index']} of the log {ORIGIN}" in said
-    assert f"Key {SECOND.public_key.key_id} (ed25519)" in said
+    assert f"Key {SECOND.public_key.key_id} (ed25519) number 2 of this log" in said
+    assert "bash verify.sh ledger-2.pub.pem" in said
+    assert "ledger-2.pub.pem is the public half of the key with the number 2." in said
+    assert "tallybook verify proof.zip --trust ledger.pub.pem" in said
     assert SECOND.public_key.vkey(ORIGIN) in said
     assert (
         "Signatures stop everyone who does not hold the key. Only an anchor, a checkpoint kept "
@@ -191,36 +201,69 @@ def test_a_folder_that_is_not_there_takes_no_proof(rotated: Rotated, tmp_path: P
         cwd=tmp_path,
     )
 
-    assert (ran.code, ran.out) == (1, "")
-    assert ran.err.startswith("error: cannot write 'no/.proof.zip.")
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err == (
+        "error: cannot write 'no/proof.zip': there is no folder 'no'\n"
+        "hint: Make the folder first, or name another file.\n"
+    )
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "code", "said"),
     [
         (
             ["--instance", "nowhere"],
-            "error: no snapshot of 'nowhere'\n"
-            'hint: There are some of: prod, staging, the "lab", east\n',
+            2,
+            "error: no instance 'nowhere' in this history\n"
+            'hint: There are: prod, staging, the "lab", east\n',
         ),
         (
             ["--at", "2024-01-01"],
+            1,
             "error: no snapshot of 'prod' as early as 2024-01-01 23:59 UTC\n"
             'hint: When it begins: tallybook sql "SELECT * FROM instances"\n',
         ),
         (
             ["--log", "example.com/other"],
-            "error: no such snapshot of 'prod' in the log 'example.com/other'\n",
+            2,
+            "error: no log 'example.com/other' in this history\n"
+            "hint: There are: example.com/tallybook\n",
         ),
     ],
 )
 def test_what_was_never_recorded_cannot_be_proved(
-    words: list[str], said: str, rotated: Rotated, tmp_path: Path
+    words: list[str], code: int, said: str, rotated: Rotated, tmp_path: Path
 ) -> None:
     ran = prove(rotated.root, tmp_path, *words)
 
-    assert (ran.code, ran.out, ran.err) == (1, "", said)
+    assert (ran.code, ran.out, ran.err) == (code, "", said)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_script_says_which_key_of_several_it_needs(rotated: Rotated, tmp_path: Path) -> None:
+    ran = prove(rotated.root, tmp_path)
+    folder = unpacked(tmp_path / "proof.zip")
+    (folder / "ledger.pub.pem").write_text(FIRST.public_key.pem)
+
+    done = subprocess.run(
+        ["bash", "verify.sh", "ledger.pub.pem"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stdout) == (
+        1,
+        "FAILED  key: the record is signed by a later key of this log, number 2, and not by "
+        f"{FIRST.public_key.key_id}: ask for ledger-2.pub.pem (README.txt says why)\n",
+    )
+    assert ran.err == (
+        "Its reader unpacks it and runs: bash verify.sh ledger-2.pub.pem   "
+        f"(key {SECOND.public_key.key_id})\n"
+        "He needs that file, because key 2 of the log signed this record; with the first key "
+        "alone:\n    tallybook verify FILE.zip --trust ledger.pub.pem\n"
+    )
 
 
 @pytest.mark.slow
@@ -284,7 +327,7 @@ UNPROVABLE: dict[str, tuple[Callable[[Path], object], int, str]] = {
         a_changed_payload,
         13,
         f"PAYLOAD_SIG_INVALID in {ORIGIN!r}: expected a signature by "
-        f"{SECOND.public_key.key_id} over the payload, found none",
+        f"{SECOND.public_key.key_id} over the payload, found one that does not verify",
     ),
     "a file that is missing": (a_missing_file, 13, f"expected record 4 of {ORIGIN!r}, found 8 in "),
     # DuckDB looks for the snapshot, and is the first to stumble.

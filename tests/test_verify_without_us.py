@@ -299,6 +299,7 @@ def test_go_opens_the_proof_of_one_record(night: int, rotated: Rotated, desk: Pa
     (desk / "proof").mkdir()
     made = proof_of(Layout(rotated.root), ORIGIN, snapshots_of_prod(rotated)[night])
     for name, content in made.members():
+        (desk / "proof" / name).parent.mkdir(exist_ok=True)
         (desk / "proof" / name).write_bytes(content)
 
     intact = run("go proof", desk)

@@ -10,6 +10,7 @@ certificate authority that the auditor chose.
 import os
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -53,9 +54,16 @@ class Anchor:
 
 
 def certificate_files(folder: Path) -> list[Path]:
-    """The files `*.pem` in a folder and the folders in it that have certificates, not keys."""
-    paths = (path for path in _files(folder) if path.suffix == ".pem")
-    return [path for path in paths if b"BEGIN CERTIFICATE" in path.read_bytes()]
+    """The files `*.pem` in a folder and the folders in it that have certificates, not keys.
+
+    Those that are damaged are left out: `read_anchors` tells of them.
+    """
+    found: list[Path] = []
+    for path in _files(folder):
+        with suppress(OSError, ValueError):
+            if path.suffix == ".pem" and authorities_in(path.read_bytes()) != Authorities():
+                found.append(path)
+    return found
 
 
 def read_anchors(
@@ -92,8 +100,8 @@ def _files(folder: Path) -> Iterator[Path]:
         # Hidden ones are other programs' business: a repository's own files, a draft.
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         paths = (Path(parent, name) for name in sorted(names) if not name.startswith("."))
-        # A pipe would be waited for.
-        yield from (path for path in paths if path.is_file() or path.is_symlink())
+        # A pipe would be waited for, and a device never ends.
+        yield from (path for path in paths if path.is_file() or not path.exists())
 
 
 def _refuse(error: OSError) -> NoReturn:

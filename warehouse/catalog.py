@@ -14,40 +14,61 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import duckdb
 import msgspec
 
 from warehouse.contract import ViewInputs, fingerprint, statements, text
-from warehouse.definitions import read_definitions
+from warehouse.definitions import Definitions, read_definitions
 from warehouse.errors import CannotStore, LedgerFailure
-from warehouse.files import adopt, replace, storing
+from warehouse.files import adopt, read_regular, replace, storing
 from warehouse.layout import EPOCH_GLOB, Layout, as_glob
+from warehouse.record import sha256_hex
 
 if TYPE_CHECKING:
     from warehouse.mount import Mount
 
 
+_MOST_STAMP: Final = 64 << 20
+_STATISTICS: Final = "SELECT DISTINCT unnest(map_keys(stats)) FROM read_parquet(?) ORDER BY 1"
+# By their first use, not by the time of a file: a copy must not change what is newer.
+_SETS: Final = (
+    "SELECT definitions FROM read_parquet(?) WHERE definitions IS NOT NULL "
+    "GROUP BY definitions ORDER BY min(recorded_at), min(index), definitions"
+)
+
+
 class Stamp(msgspec.Struct, frozen=True):
-    """What a catalogue was built for. When any of it changes, so must the catalogue."""
+    """What a catalogue was built for. When any of it changes, so must the catalogue.
+
+    `definitions` are the sets that lie in the folder, `used` those that snapshots name.
+    """
 
     root: str
     contract: str
     definitions: list[str]
+    used: list[str]
     statistics: list[str]
 
 
-def refresh(root: Path, *, new_statistics: Iterable[str] = ()) -> bool:
+def refresh(
+    root: Path, *, new_statistics: Iterable[str] = (), new_definitions: Iterable[str] = ()
+) -> bool:
     """Build the catalogue anew if it is missing or stale; say whether it was.
 
-    `new_statistics` are names just written: one that has no column yet makes
-    the catalogue stale.
+    `new_statistics` and `new_definitions` are names just written: one that has no place in
+    the views yet makes the catalogue stale.
     """
     layout = Layout(root)
     layout.require()
-    stamp = _read_stamp(layout)
-    if stamp and _is_current(stamp, layout) and set(new_statistics) <= set(stamp.statistics):
+    stamp = read_stamp(layout)
+    if (
+        stamp
+        and _is_current(stamp, layout)
+        and set(new_statistics) <= set(stamp.statistics)
+        and set(new_definitions) <= set(stamp.used)
+    ):
         return False
     build(root)
     return True
@@ -58,8 +79,9 @@ def ensure(root: Path) -> None:
     try:
         refresh(root)
     except CannotStore:
-        stamp = _read_stamp(Layout(root))
-        if stamp is None or stamp.root != str(root.resolve()):
+        stamp = read_stamp(Layout(root))
+        here = str(root.resolve())
+        if stamp is None or (stamp.root, stamp.contract) != (here, fingerprint()):
             raise
 
 
@@ -89,39 +111,60 @@ def build(root: Path, *, mount: "Mount | None" = None, to: Path | None = None) -
     return target
 
 
-def is_meant_for(layout: Layout) -> bool:
-    """Whether the catalogue says that it was made for this folder, by this release."""
-    stamp = _read_stamp(layout)
-    return stamp is not None and _is_current(stamp, layout)
+def contents(catalog: Path, *, exactly: bool = True) -> dict[str, str]:
+    """Everything that a catalogue defines, by name. Raises LedgerFailure where it is damaged.
 
-
-def known_statistics(layout: Layout) -> frozenset[str]:
-    """The statistics that the catalogue says it was made for."""
-    stamp = _read_stamp(layout)
-    return frozenset(stamp.statistics if stamp else ())
-
-
-def contents(catalog: Path) -> dict[str, str]:
-    """Everything that a catalogue defines, by name. Raises LedgerFailure where it is damaged."""
+    `exactly` adds what no text shows: types may have other names than their own.
+    """
     try:
-        with duckdb.connect() as connection:
+        with TemporaryDirectory(prefix="tallybook-") as folder, duckdb.connect() as connection:
             connection.execute(f"ATTACH {text(str(catalog))} AS catalog (READ_ONLY)")
-            return _defined(connection)
+            found = _defined(connection)
+            if exactly:
+                found["bytes"] = _schema_hash(connection, Path(folder, "copy.duckdb"))
+            return found
     except duckdb.Error as error:
         raise LedgerFailure(f"cannot open {str(catalog)!r}: {error}") from error
 
 
-def expected_contents(root: Path, statistics: list[str]) -> dict[str, str]:
-    """What the catalogue of the warehouse in `root` has to define, with these statistics.
+def expected_contents(
+    layout: Layout,
+    statistics: Iterable[str],
+    *,
+    used: list[str] | None = None,
+    at: str | None = None,
+) -> dict[str, str]:
+    """What the catalogue of this warehouse has to define, with these statistics.
 
-    Made and read back: DuckDB writes what it has stored a little differently.
+    `used` are sets of definitions other than those that snapshots name now, `at` is another
+    place for which it may have been made. Made and read back: DuckDB writes what it has
+    stored a little differently.
     """
-    layout = Layout(root)
-    stamp = Stamp(str(root.resolve()), fingerprint(), _definition_names(layout), statistics)
+    stamp = msgspec.structs.replace(_stamp_now(layout), statistics=sorted(statistics))
+    if used is not None:
+        stamp = msgspec.structs.replace(stamp, used=used)
     with TemporaryDirectory(prefix="tallybook-") as folder:
         draft = Path(folder, "catalog.duckdb")
         _write(draft, _inputs(layout, stamp, None), None)
-        return contents(draft)
+        found = contents(draft, exactly=at is None)
+    here = as_glob(Layout(Path(stamp.root)).hot)
+    there = as_glob(Layout(Path(at)).hot) if at else here
+    return {name: sql.replace(here, there) for name, sql in found.items()}
+
+
+def definitions_in_use(layout: Layout) -> dict[str, Definitions]:
+    """The sets of definitions that snapshots name, in the order of their first use.
+
+    A history without snapshots has those that lie there: nobody has signed anything else yet.
+    """
+    return read_definitions(layout.definitions, _sets_in(layout))
+
+
+def _schema_hash(connection: duckdb.DuckDBPyConnection, copy: Path) -> str:
+    connection.execute(f"ATTACH {text(str(copy))} AS copy (STORAGE_VERSION 'v1.0.0')")
+    connection.execute("COPY FROM DATABASE catalog TO copy (SCHEMA)")
+    connection.execute("DETACH copy")
+    return sha256_hex(copy.read_bytes())
 
 
 def _defined(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
@@ -146,7 +189,7 @@ def _inputs(layout: Layout, stamp: Stamp, mount: "Mount | None") -> ViewInputs:
     return ViewInputs(
         records=_records(stamp, mount),
         statistics=tuple(stamp.statistics),
-        definitions=read_definitions(layout.definitions),
+        definitions=read_definitions(layout.definitions, stamp.used),
     )
 
 
@@ -179,12 +222,13 @@ def _write(draft: Path, inputs: ViewInputs, mount: "Mount | None") -> None:
     draft.chmod(0o444)
 
 
-def _read_stamp(layout: Layout) -> Stamp | None:
+def read_stamp(layout: Layout) -> Stamp | None:
+    """What the catalogue says that it was built for; None where nothing can be read."""
     try:
         if not layout.catalog.is_file():
             return None
-        return msgspec.json.decode(layout.catalog_stamp.read_bytes(), type=Stamp)
-    except (OSError, msgspec.DecodeError):
+        return msgspec.json.decode(read_regular(layout.catalog_stamp, most=_MOST_STAMP), type=Stamp)
+    except (OSError, UnicodeDecodeError, RecursionError, msgspec.DecodeError):
         return None
 
 
@@ -205,19 +249,22 @@ def _stamp_now(layout: Layout) -> Stamp:
         root=str(layout.root.resolve()),
         contract=fingerprint(),
         definitions=_definition_names(layout),
-        statistics=_statistics_in(layout),
+        used=_sets_in(layout),
+        statistics=_ask_files(layout, _STATISTICS),
     )
 
 
-def _statistics_in(layout: Layout) -> list[str]:
+def _sets_in(layout: Layout) -> list[str]:
+    return _ask_files(layout, _SETS) or _definition_names(layout)
+
+
+def _ask_files(layout: Layout, question: str) -> list[str]:
     files = [str(file.path) for file in layout.hot_files()]
     if not files:
         return []
     try:
         with duckdb.connect() as connection:
-            rows = connection.execute(
-                "SELECT DISTINCT unnest(map_keys(stats)) FROM read_parquet(?) ORDER BY 1", [files]
-            ).fetchall()
+            rows = connection.execute(question, [files]).fetchall()
     except duckdb.Error as error:
         raise LedgerFailure(
             f"cannot read the history: {error}",

@@ -15,13 +15,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from warehouse.files import flush_folder, storing
+from warehouse.files import flush_folder, open_regular, storing
 from warehouse.note import MalformedNote, notes_in, parse_checkpoint
 
 # Nearly always the newest note is in the last few kilobytes.
 _TAILS: Final = (1 << 12, 1 << 18)
 # A note begins after an empty line that no signature follows.
 _BEGINNING: Final = re.compile(rb"\n\n(?!\xe2\x80\x94 )")
+
+# Not where a link leads: whoever may write in the history must not choose what is written to.
+_OPENING: Final = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 def complete(path: Path, origin: str, size: int, newer: Callable[[int], Iterable[str]]) -> None:
@@ -44,7 +47,9 @@ def complete(path: Path, origin: str, size: int, newer: Callable[[int], Iterable
 def read_checkpoints(path: Path) -> Iterator[tuple[str, bool]]:
     """Every note of the file as it stands there, and whether it is whole; none without a file."""
     try:
-        with path.open(encoding="utf-8", errors="replace", newline="\n") as lines:
+        with io.TextIOWrapper(
+            open_regular(path), encoding="utf-8", errors="replace", newline="\n"
+        ) as lines:
             yield from notes_in(lines)
     except FileNotFoundError:
         return
@@ -53,7 +58,7 @@ def read_checkpoints(path: Path) -> Iterator[tuple[str, bool]]:
 @contextmanager
 def _locked(path: Path) -> Iterator[int]:
     is_new = not path.exists()
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
+    descriptor = os.open(path, _OPENING, 0o666)
     try:
         if is_new:
             flush_folder(path.parent)
@@ -65,7 +70,7 @@ def _locked(path: Path) -> Iterator[int]:
 
 def _newest_in(path: Path, origin: str) -> int:
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             return _find(file.fileno(), origin)[0]
     except OSError:
         # Whoever wants to write to it will be told why that is impossible.

@@ -5,6 +5,7 @@ Each parses, calls one function and prints. Data goes to stdout, talk to stderr.
 
 import json
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -201,10 +202,12 @@ def verify(
     3: intact as far as it goes, but something is missing, doubtful, or nothing outside
     the warehouse vouches for its end.
     """
+    from warehouse.anchors import certificate_files
     from warehouse.checks.examine import Scope
     from warehouse.checks.trust import Trust, Trusted, read_trust
     from warehouse.keys import read_public_key
     from warehouse.outside import gather
+    from warehouse.proofs.subject import print_subject
     from warehouse.record import timestamp
     from warehouse.verdict import print_report, report_json
 
@@ -226,10 +229,13 @@ def verify(
         raise click.UsageError("BUNDLE goes without --warehouse, --instance, --since and --fast")
     if fast and (instance or since):
         raise click.UsageError("--fast looks into no record: leave out --instance and --since")
+    if bundle and anchors:
+        known = replace(known, authorities=(*known.authorities, *certificate_files(Path(anchors))))
     report = _check(known, trusted, outside, scope, is_file=bool(bundle))
     if as_json:
         click.echo(json.dumps(report_json(report), indent=2))
     else:
+        print_subject(report)
         print_report(report)
     context.exit(report.exit_code)
 
@@ -271,7 +277,7 @@ def _check(
     from warehouse.verify import verify as check
 
     if is_file:
-        return check_archive(known.warehouse, trusted, outside)
+        return check_archive(known.warehouse, trusted, outside, known.authorities)
     with counting("records checked") as progress:
         return check(
             known.warehouse, trusted, outside=outside, scope=scope,

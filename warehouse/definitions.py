@@ -5,12 +5,17 @@ JSON itself lies in the warehouse under that name. So the meaning of a number is
 signed with the number, and `sha256sum` can check it.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
 from warehouse.errors import BrokenHistory
+from warehouse.files import read_regular
 from warehouse.record import sha256_hex
+
+_MOST_BYTES: Final = 16 << 20
 
 
 class Definition(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,22 +44,23 @@ class Definitions(msgspec.Struct, frozen=True, kw_only=True):
     statistics: list[Definition]
 
 
-def read_definitions(folder: Path) -> dict[str, Definitions]:
-    """Every set of definitions that snapshots may name, by hash, oldest file first.
+def read_definitions(folder: Path, names: Sequence[str]) -> dict[str, Definitions]:
+    """These sets of definitions, by hash and in this order; one that is not there is left out.
 
     Raises BrokenHistory for a file whose content is not what its name promises.
     """
-    return {path.stem: read_set(path) for path in definition_files(folder)}
+    there = {path.stem: path for path in definition_files(folder)}
+    return {name: read_set(there[name]) for name in names if name in there}
 
 
 def definition_files(folder: Path) -> list[Path]:
-    """The files of all sets of definitions, oldest first."""
-    return sorted(folder.glob("*.json"), key=lambda path: (path.stat().st_mtime_ns, path.name))
+    """The files of all sets of definitions, by name: no clock has a say in what is newer."""
+    return sorted(path for path in folder.glob("*.json") if path.is_file())
 
 
 def read_set(path: Path) -> Definitions:
     """One set of definitions. Raises BrokenHistory when it is not what its name promises."""
-    content = path.read_bytes()
+    content = read_regular(path, most=_MOST_BYTES)
     if sha256_hex(content) != path.stem:
         raise BrokenHistory(
             f"{str(path)!r} has changed: expected SHA-256 {path.stem}, found {sha256_hex(content)}",
@@ -62,7 +68,7 @@ def read_set(path: Path) -> Definitions:
         )
     try:
         return msgspec.json.decode(content, type=Definitions)
-    except msgspec.DecodeError as error:
+    except (UnicodeDecodeError, RecursionError, msgspec.DecodeError) as error:
         raise BrokenHistory(f"{str(path)!r} holds no definitions: {error}") from error
 
 

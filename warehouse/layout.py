@@ -14,6 +14,7 @@ the index of the first record in it. The same records must get the same name on
 every retry, and a name can be created only once.
 """
 
+import errno
 import hashlib
 import re
 from collections.abc import Iterator
@@ -103,6 +104,9 @@ class Layout(NamedTuple):
         """Make the folder for drafts where it is missing: copies often leave out empty folders."""
         with storing(self.drafts):
             self.drafts.mkdir(exist_ok=True)
+            if self.drafts.is_symlink():
+                # What lies in there is swept: it has to be ours.
+                raise OSError(errno.ELOOP, "it is a link to somewhere else")
 
     def require(self) -> None:
         """Raise NoWarehouse unless there is a warehouse here."""

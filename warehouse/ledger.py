@@ -32,7 +32,8 @@ _LARGE_COLUMNS: Final = {
     "stats.key_value.key": "zstd",
     "stats.key_value.value": "zstd",
 }
-_READ_ERRORS: Final = (pa.ArrowException, OSError, ValueError)
+# The last: a time that no calendar of Python's has.
+_READ_ERRORS: Final = (pa.ArrowException, OSError, ValueError, OverflowError)
 
 
 class Unreadable(BrokenHistory):

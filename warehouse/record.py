@@ -86,7 +86,7 @@ def decode(payload: bytes) -> AnyPayload:
     # Nearly every payload ends here. Closed types leave no room for floats, large integers or
     # other fields, so that writing it again shows all the rest: order, white space, escapes.
     if payload.isascii():
-        with suppress(msgspec.DecodeError):
+        with suppress(msgspec.DecodeError, RecursionError):
             decoded: AnyPayload = _DECODER.decode(payload)
             if _CANONICAL.encode(decoded) == payload:
                 return decoded
@@ -114,7 +114,7 @@ def parse(payload: bytes) -> AnyPayload:
     """
     try:
         decoded: AnyPayload = _DECODER.decode(payload)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise NotCanonical(f"payload is of no known type: {error}") from None
     return decoded
 

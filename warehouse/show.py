@@ -10,8 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from warehouse.answer import endpoint_checksum, plain
+from warehouse.catalog import definitions_in_use
 from warehouse.contract import newest_definitions
-from warehouse.definitions import Definition, definition_of, read_definitions
+from warehouse.definitions import Definition, definition_of
 from warehouse.history import Pair
 from warehouse.layout import Layout
 from warehouse.payload import Snapshot, Value
@@ -21,7 +22,7 @@ from warehouse.trends import Series
 
 def snapshot_tables(root: Path, pairs: Sequence[Pair]) -> Iterator[RenderableType]:
     """One table per instance, grouped by subject, with the change since the snapshot before."""
-    known = newest_definitions(read_definitions(Layout(root).definitions))
+    known = newest_definitions(definitions_in_use(Layout(root)))
     for pair in pairs:
         yield _headline(pair)
         yield _snapshot_table(pair, known)

@@ -24,7 +24,8 @@ _MOST_NAMED: Final = 3
 
 def report_json(report: Report) -> dict[str, Any]:
     """A verification report as JSON."""
-    told = {**asdict(report), "counts": dict(findings_by_name(report))}
+    told = asdict(report)
+    told |= {"counts": dict(findings_by_name(report)), "names": sorted(report.names)}
     return {"status": report.status, "exit_code": report.exit_code, **told}
 
 
@@ -71,6 +72,8 @@ def _lines(report: Report) -> Iterator[str]:
         )
     if report.stale_catalogue:
         yield "catalog.duckdb is stale: tallybook catalog makes it anew, before anybody asks it."
+    if report.catalogue_of:
+        yield f"catalog.duckdb reads {report.catalogue_of}: tallybook catalog makes one for here."
 
 
 def _tree(report: Report) -> str:
@@ -90,4 +93,9 @@ def _print_finding(out: Console, finding: Finding) -> None:
     place = {key: value for key, value in asdict(finding.place).items() if value is not None}
     out.print(Text(f"\n{finding.name}", style="bold red"))
     for key, value in {**place, "expected": finding.expected, "found": finding.found}.items():
-        out.print(Text(f"  {key:<9} {value}"))
+        out.print(Text(f"  {key:<9} {_printable(str(value))}"))
+
+
+def _printable(text: str) -> str:
+    # A name that somebody gave a file must not paint over what is said of it.
+    return "".join(sign if sign.isprintable() else f"\\x{ord(sign):02x}" for sign in text)

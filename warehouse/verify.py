@@ -27,11 +27,11 @@ from warehouse.checks.keys import LogKeys, declared_keys
 from warehouse.checks.log import LogCheck
 from warehouse.checks.pool import examine_all
 from warehouse.checks.times import Times
-from warehouse.checks.tree import LogTree
+from warehouse.checks.tree import LogTree, is_signed
 from warehouse.checks.trust import Trust
-from warehouse.checks.witnesses import Outside, Testimony
+from warehouse.checks.witnesses import Outside, Testimony, Witness
 from warehouse.definitions import definition_files, read_set
-from warehouse.errors import BrokenHistory
+from warehouse.errors import BadInput, BrokenHistory
 from warehouse.layout import HotFile, Layout, log_key
 from warehouse.note import MalformedNote, SignedCheckpoint, parse_checkpoint
 from warehouse.record import timestamp
@@ -63,8 +63,10 @@ def verify(
     scope = scope or Scope()
     report = Report(fast=scope.fast, unfinished=unfinished)
     run = _Run(layout, trust, outside or Outside(), scope, report)
-    run.look_around()
+    # In this order: a writer adds a definition, then a commit, then a line to checkpoints.log.
+    run.look_at_heads()
     files = [file for file in layout.hot_files() if run.has_bytes(file)]
+    run.look_around()
     total = sum(file.path.stat().st_size for file in files)
     done = 0
     steps = groupby(run.examined(files, total), key=lambda step: step[0].file.log_key)
@@ -91,7 +93,13 @@ class _Run:
     _keys: dict[str, bytes] = field(default_factory=dict)
     _definitions: set[str] = field(default_factory=set)
     _statistics: set[str] = field(default_factory=set)
-    _logged: set[str] = field(default_factory=set)
+    _logged: dict[str, int] = field(default_factory=dict)
+    _told: set[str] = field(default_factory=set)
+
+    def look_at_heads(self) -> None:
+        """See how far checkpoints.log goes: what comes to it later is none of our business."""
+        for note in self._notes(tell=True):
+            self._logged[note.origin] = max(note.size, self._logged.get(note.origin, 0))
 
     def look_around(self) -> None:
         """Check what lies beside the records."""
@@ -101,7 +109,7 @@ class _Run:
         for path in definition_files(self.layout.definitions):
             try:
                 read_set(path)
-            except BrokenHistory as error:
+            except (BrokenHistory, OSError) as error:
                 expected = "the content that the name promises"
                 self.report.find("DEFINITIONS_MISMATCH", expected, str(error), _at(path))
             else:
@@ -109,16 +117,18 @@ class _Run:
         for spoilt in self.outside.spoilt:
             expected = "a checkpoint that can be read"
             self.report.find("ANCHOR_INVALID", expected, f"{spoilt.name}: {spoilt.reason}")
-        for note in self._notes(tell=True):
-            self._logged.add(note.origin)
 
     def has_bytes(self, file: HotFile) -> bool:
         """Whether there is anything in a file."""
-        return file.path.stat().st_size > 0 or self._unreadable(file, "it is empty")
+        try:
+            return file.path.stat().st_size > 0 or self._unreadable(file, "it is empty")
+        except OSError as error:
+            return self._unreadable(file, str(error))
 
     def examined(self, files: list[HotFile], size: int) -> Iterator[tuple[Batch, Examined]]:
         """Examine all files, in order; once more where a key came late."""
         for batch, examined in examine_all(self._batches(files), size=size):
+            self._told |= {facts.log for facts in examined.facts[:1]}
             for facts in examined.facts:
                 self._keys |= declared_keys(facts)
             if examined.lacks_keys(self._keys):
@@ -129,18 +139,19 @@ class _Run:
     def begin(self, key: str) -> LogCheck:
         """Begin with the log whose files have this key in their names."""
         origin = self._origin(key)
-        self._logged.discard(origin)
+        logged_until = self._logged.pop(origin, 0)
         testimony = Testimony(self.outside.of(origin), self.outside.anchored)
         logged = (note for note in self._notes() if note.origin == origin)
         return LogCheck(
             origin=origin,
             report=self.report,
             keys=LogKeys(self.trust),
-            tree=LogTree(self.report, logged, self.scope.fast),
+            tree=LogTree(self.report, logged, self.scope.fast, logged_until=logged_until),
             times=Times(timestamp(datetime.now(UTC) + _TOMORROW), testimony.times),
             testimony=testimony,
             definitions=self._definitions,
             fast=self.scope.fast,
+            log_file=str(self.layout.checkpoints),
         )
 
     def take(self, check: LogCheck, batch: Batch, examined: Examined) -> None:
@@ -155,7 +166,7 @@ class _Run:
 
     def end(self) -> None:
         """Say what can be said only once everything is known."""
-        lacking = {w.head.origin: w.head.size for w in self.outside.witnesses}
+        lacking = {w.head.origin: w.head.size for w in self.outside.witnesses if self._counts(w)}
         named = {*self.trust.origins, *lacking, *self._logged} - self.report.logs.keys()
         for origin in sorted(named):
             expected = f"{lacking[origin]} records" if origin in lacking else "its records"
@@ -165,6 +176,20 @@ class _Run:
         if not self.scope.fast and self.report.status != "tampered":
             check_catalogue(self.layout, self._statistics, self.report)
         self.report.sort()
+        self._require_instance()
+
+    def _require_instance(self) -> None:
+        wanted, names = self.scope.instance, sorted(self.report.names)
+        if wanted and wanted not in names:
+            known = ", ".join(map(repr, names)) or "none"
+            raise BadInput(f"no record of an instance {wanted!r}", hint=f"There is: {known}")
+
+    def _counts(self, witness: Witness) -> bool:
+        """Whether a witness of a log that is not here tells anything: it is named, and signed."""
+        named = self.trust.origins
+        if witness.signed is None or (named and witness.head.origin not in named):
+            return witness.signed is None
+        return is_signed(witness.signed, self.trust.by_id.values())
 
     def _batches(self, files: list[HotFile]) -> Iterator[Batch]:
         for file in files:
@@ -188,7 +213,7 @@ class _Run:
 
     def _notes(self, *, tell: bool = False) -> Iterator[SignedCheckpoint]:
         place = _at(self.layout.checkpoints)
-        for content, whole in read_checkpoints(self.layout.checkpoints):
+        for content, whole in self._lines_of_notes(tell=tell):
             try:
                 note = parse_checkpoint(content)
             except MalformedNote as error:
@@ -199,15 +224,26 @@ class _Run:
                 if whole:
                     yield note
 
+    def _lines_of_notes(self, *, tell: bool) -> Iterator[tuple[str, bool]]:
+        try:
+            yield from read_checkpoints(self.layout.checkpoints)
+        except OSError as error:
+            if tell:
+                place = _at(self.layout.checkpoints)
+                self.report.find("CHECKPOINT_MALFORMED", "checkpoints", str(error), place)
+
     def _origin(self, key: str) -> str:
         named = {*self.trust.origins, *(w.head.origin for w in self.outside.witnesses)}
-        found = [origin for origin in {*named, *self._logged} if log_key(origin) == key]
+        known = {*named, *self._logged, *self._told}
+        found = [origin for origin in known if log_key(origin) == key]
         return found[0] if found else f"log {key}"
 
 
 def _groups(path: Path) -> tuple[tuple[int, ...] | None, ...]:
     try:
-        return tuple((group,) for group in range(pq.read_metadata(path).num_row_groups))
+        groups = range(pq.read_metadata(path).num_row_groups)
+        # Without any there is still a schema, and that has to be looked at.
+        return tuple((group,) for group in groups) or (None,)
     except (pa.ArrowException, OSError, ValueError):
         # Whoever examines it will say what is wrong.
         return (None,)

@@ -1,35 +1,65 @@
 """Whether catalog.duckdb, which anybody may open, answers from the history and nothing else."""
 
 from collections.abc import Collection
+from typing import Final
 
-from warehouse.catalog import contents, expected_contents, is_meant_for, known_statistics
+from warehouse.catalog import (
+    Stamp,
+    contents,
+    expected_contents,
+    read_stamp,
+)
 from warehouse.checks.findings import Place, Report
+from warehouse.contract import fingerprint
 from warehouse.errors import LedgerFailure
 from warehouse.layout import Layout
+
+# A snapshot may be taken, and a new catalogue made, while one is looked at.
+_LOOKS: Final = 2
 
 
 def check_catalogue(layout: Layout, statistics: Collection[str], report: Report) -> None:
     """Compare the catalogue with the one that this history would get now.
 
-    `statistics` are the names in the history; the newest may not have a column yet. One that
-    was made for another folder, or by another release, is stale: no command of ours would
-    ask it, and nobody else should.
+    `statistics` are the names in the history. A catalogue that lacks some of them, or that
+    another release made, is stale. One that was made for another place, and is right there,
+    is only told: no command of ours would ask it here.
     """
     if not layout.catalog.is_file():
         return
     place = Place(file=str(layout.catalog))
-    try:
-        found = contents(layout.catalog)
-        shown = known_statistics(layout)
-        names = sorted(shown if shown <= set(statistics) else statistics)
-        expected = expected_contents(layout.root, names)
-    except LedgerFailure as error:
-        report.find("CATALOG_MISMATCH", "a catalogue that DuckDB opens", str(error), place)
+    log = layout.catalog.with_name(f"{layout.catalog.name}.wal")
+    if log.exists() or log.is_symlink():
+        report.find("CATALOG_MISMATCH", "no write-ahead log beside it", log.name, place)
         return
-    if found == expected:
-        return
-    if not is_meant_for(layout):
-        report.stale_catalogue = True
-        return
-    different = sorted(dict(set(found.items()) ^ set(expected.items())))
+    for _ in range(_LOOKS):
+        try:
+            different = _difference(layout, frozenset(statistics), report)
+        except LedgerFailure as error:
+            report.find("CATALOG_MISMATCH", "a catalogue that DuckDB opens", str(error), place)
+            return
+        if not different:
+            return
     report.find("CATALOG_MISMATCH", "the views of this history", ", ".join(different[:5]), place)
+
+
+def _difference(layout: Layout, statistics: frozenset[str], report: Report) -> list[str]:
+    """The names of what differs; none where the catalogue is right, or known to be of elsewhere."""
+    stamp = read_stamp(layout)
+    elsewhere = stamp.root if stamp and stamp.root != str(layout.root.resolve()) else None
+    found = contents(layout.catalog, exactly=elsewhere is None)
+    expected = expected_contents(layout, statistics, at=elsewhere)
+    if found == expected:
+        report.catalogue_of = elsewhere
+        return []
+    if stamp and _is_stale(layout, stamp, found, elsewhere):
+        report.stale_catalogue = True
+        return []
+    return sorted(dict(set(found.items()) ^ set(expected.items())))
+
+
+def _is_stale(layout: Layout, stamp: Stamp, found: dict[str, str], elsewhere: str | None) -> bool:
+    if stamp.contract != fingerprint():
+        return True
+    earlier = expected_contents(layout, stamp.statistics, used=stamp.used, at=elsewhere)
+    return found == earlier

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from warehouse.checks.examine import Link
 from warehouse.checks.findings import Complaint, Find
 from warehouse.checks.slots import Schedule
+from warehouse.checks.times import is_moment
 from warehouse.payload import NO_PREVIOUS, Heads
 
 
@@ -27,6 +28,11 @@ class Chains:
     schedule: Schedule | None = None
     _chains: dict[tuple[str, str], _Chain] = field(default_factory=dict)
 
+    @property
+    def names(self) -> set[str]:
+        """The names of all instances so far."""
+        return {name for _, name in self._chains}
+
     def __len__(self) -> int:
         return len(self._chains)
 
@@ -40,7 +46,7 @@ class Chains:
             name = "SEQ_GAP" if link.seq > chain.count else "SEQ_DUPLICATE"
             complaints.append((name, f"seq {chain.count}", f"seq {link.seq}"))
         if link.prev != chain.sha256:
-            complaints.append(("PREV_MISMATCH", chain.sha256, link.prev))
+            complaints.append(("PREV_MISMATCH", chain.sha256, link.prev or "nothing"))
         chain.count, chain.sha256 = link.seq + 1, link.sha256
         if link.due_at:
             complaints += self._slots(chain, link.due_at)
@@ -58,8 +64,11 @@ class Chains:
                 find("HEADS_MISMATCH", expected, found)
 
     def _slots(self, chain: _Chain, due_at: str) -> Iterator[Complaint]:
+        if not self.schedule or not is_moment(due_at):
+            # What is no moment at all is told of already, by the columns.
+            return
         last, chain.due_at = chain.due_at, max(due_at, chain.due_at or due_at)
-        if self.schedule and last and last < due_at:
+        if last and last < due_at:
             lost, first = self.schedule.between(last, due_at)
             if lost:
                 slots = "slot" if lost == 1 else f"{lost} slots, the first"

@@ -49,7 +49,8 @@ def mismatches(
             continue
         for column, expected in signed.items():
             if column != "checkpoint" and row[column] != expected:
-                yield offset, Mismatch(column, _short(expected), _short(row[column]))
+                shown, found = _told_apart(expected, row[column])
+                yield offset, Mismatch(column, _short(shown), _short(found))
 
 
 def _all_equal(table: pa.Table, payloads: Sequence[AnyPayload | None]) -> bool:
@@ -129,6 +130,15 @@ def _map(
     starts = [None if m is None else end - len(m) for m, end in zip(maps, ends, strict=True)]
     offsets = pa.array([*starts, len(keys)], pa.int32())
     return pa.MapArray.from_arrays(offsets, keys, items, type=kind)
+
+
+def _told_apart(expected: object, found: object) -> tuple[object, object]:
+    """Of two maps only the entries in which they differ, where there are any."""
+    if not (isinstance(expected, list) and isinstance(found, list)):
+        return expected, found
+    lacking = [entry for entry in expected if entry not in found]
+    strange = [entry for entry in found if entry not in expected]
+    return (lacking, strange) if lacking or strange else (expected, found)
 
 
 def _short(value: object) -> str:

@@ -12,8 +12,10 @@ from typing import Final, NamedTuple
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from warehouse.checks.columns import Mismatch, mismatches
+from warehouse.checks.readers import require_agreement
 from warehouse.checks.times import skew_of
 from warehouse.keys import public_key_from_spki
 from warehouse.layout import HotFile
@@ -22,8 +24,9 @@ from warehouse.merkle import leaf_hash
 from warehouse.payload import AnyPayload, Chained, Genesis, Heads, Key, Missed, Snapshot
 from warehouse.record import NotCanonical, Record, TrailingData, decode, sha256_hex
 
-_KINDS_OF_FAST: Final = ("tallybook/genesis/v1", "tallybook/key/v1")
-_FAST_COLUMNS: Final = ("type", "payload", "checkpoint")
+# How the payloads end that --fast looks into. The column that says so is signed by nobody.
+_ENDS_OF_FAST: Final = (b'"type":"tallybook/genesis/v1"}', b'"type":"tallybook/key/v1"}')
+_FAST_COLUMNS: Final = ("payload", "checkpoint")
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,7 @@ class Link(NamedTuple):
 
 
 class Facts(msgspec.Struct, frozen=True, gc=False):
-    """One record. `log` and `index` are the payload's; the columns' where it has a `flaw`.
+    """One record. `log`, `index`, `instance` are the payload's; the columns' where it has a `flaw`.
 
     `known` says whether its key was at hand, `signature` whether it is that key's; None where
     nobody asked. `skew` is what its own clocks say against each other. `payload` is there for the
@@ -87,6 +90,7 @@ class Facts(msgspec.Struct, frozen=True, gc=False):
     key_id: str
     known: bool
     signature: bool | None
+    instance: str | None = None
     recorded_at: str = ""
     link: Link | None = None
     skew: tuple[str, str] | None = None
@@ -122,18 +126,30 @@ def examine(batch: Batch) -> Examined:
         file = open_hot(path)
         groups = range(file.num_row_groups) if batch.groups is None else batch.groups
         with reading(path):
-            if not batch.scope.fast:
-                return _examine_all(batch, file.read_row_groups(groups))
-            table = file.read_row_groups(groups, columns=_FAST_COLUMNS)
-            special = [
-                offset
-                for offset, kind in enumerate(table["type"].to_pylist())
-                if kind in _KINDS_OF_FAST
-            ]
-            whole = file.read_row_groups(groups) if special else table
-            return _examine_tree(batch, whole, special)
+            if batch.scope.fast:
+                return _examine_tree(batch, file, groups)
+            table = file.read_row_groups(groups)
+            _require_all_rows(file, groups, table)
+            require_agreement(path, table, _first_row(batch, file))
+            return _examine_all(batch, table)
     except Unreadable as error:
         return Examined(unreadable=str(error))
+
+
+def _require_all_rows(file: pq.ParquetFile, groups: Sequence[int], table: pa.Table) -> None:
+    # One reader counts the rows of a group by its pages, another believes what the file says.
+    said = [file.metadata.row_group(number).num_rows for number in range(file.num_row_groups)]
+    if sum(said) != file.metadata.num_rows or table.num_rows != sum(said[g] for g in groups):
+        raise ValueError(f"it says that it has {file.metadata.num_rows} rows, and has others")
+
+
+def _first_row(batch: Batch, file: pq.ParquetFile) -> int | None:
+    if batch.groups is None:
+        return None
+    before: list[int] = [
+        file.metadata.row_group(number).num_rows for number in range(batch.groups[0])
+    ]
+    return sum(before)
 
 
 def _examine_all(batch: Batch, table: pa.Table) -> Examined:
@@ -145,12 +161,14 @@ def _examine_all(batch: Batch, table: pa.Table) -> Examined:
     return Examined(_leaves(rows.payloads), _notes(table), facts, list(differing), _names(table))
 
 
-def _examine_tree(batch: Batch, table: pa.Table, special: Sequence[int]) -> Examined:
+def _examine_tree(batch: Batch, file: pq.ParquetFile, groups: Sequence[int]) -> Examined:
+    table = file.read_row_groups(groups, columns=_FAST_COLUMNS)
+    payloads = table["payload"].to_pylist()
+    special = [at for at, payload in enumerate(payloads) if payload.endswith(_ENDS_OF_FAST)]
+    facts: list[Facts] = []
     if special:
-        rows = _Rows(batch, table)
-        payloads, facts = rows.payloads, [rows.look(offset)[0] for offset in special]
-    else:
-        payloads, facts = table["payload"].to_pylist(), []
+        rows = _Rows(batch, file.read_row_groups(groups))
+        facts = [rows.look(offset)[0] for offset in special]
     return Examined(_leaves(payloads), _notes(table), facts)
 
 
@@ -202,6 +220,7 @@ class _Rows:
             key_id=self._key_ids[offset],
             known=self._key_ids[offset] in self._keys,
             signature=signature,
+            instance=link.name if link else None,
             recorded_at=payload.recorded_at,
             link=link,
             skew=skew_of(snapshot) if snapshot else None,
@@ -219,6 +238,7 @@ class _Rows:
             key_id=self._key_ids[offset],
             known=self._key_ids[offset] in self._keys,
             signature=self._signature(offset),
+            instance=self._table["instance"][offset].as_py(),
             flaw=(name, str(error)),
         )
 

@@ -68,7 +68,7 @@ NAMES: Final[Mapping[str, Status]] = {
     # anchors
     "ROLLBACK": "tampered",
     "FORK": "tampered",
-    "ANCHOR_INVALID": "tampered",
+    "ANCHOR_INVALID": "incomplete",
     "ANCHOR_STALE": "incomplete",
     "UNANCHORED": "incomplete",
     # schedule
@@ -110,8 +110,8 @@ class Report:
     Of `signatures`, one per record, `signatures_checked` were checked and `signatures_valid`
     are good ones by keys that are trusted; the same of checkpoints. `vouched_by` names who
     outside the warehouse says where it ends. `unfinished` records wait in the signer's
-    journal, `unlogged` checkpoints are not in checkpoints.log yet. A stale catalogue was made
-    for another folder or by another release.
+    journal, `unlogged` checkpoints are not in checkpoints.log yet. A stale catalogue
+    lacks something, or is of another release; `catalogue_of` is another place it was made for.
     """
 
     fast: bool = False
@@ -124,12 +124,14 @@ class Report:
     checkpoints_valid: int = 0
     logs: dict[str, int] = field(default_factory=dict)
     instances: int = 0
+    names: set[str] = field(default_factory=set)
     findings: list[Finding] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     vouched_by: list[str] = field(default_factory=list)
     unfinished: int = 0
     unlogged: int = 0
     stale_catalogue: bool = False
+    catalogue_of: str | None = None
 
     def find(self, name: str, expected: str, found: str, place: Place | None = None) -> None:
         """Note a finding; of very many of a kind only the first are kept, and all counted."""
@@ -147,7 +149,8 @@ class Report:
         for status in ("tampered", "untrusted", "incomplete"):
             if status in found:
                 return status
-        return "incomplete" if self.unfinished or self.unlogged else "intact"
+        lacking = self.unfinished or self.unlogged or self.stale_catalogue
+        return "incomplete" if lacking else "intact"
 
     @property
     def exit_code(self) -> int:

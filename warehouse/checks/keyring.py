@@ -41,10 +41,11 @@ class Keyring:
         """When this key was in force; None if it never was."""
         return next((t for t in self.tenures if t.key.key_id == key_id), None)
 
-    def hand_over(self, key: PublicKey, index: int) -> None:
-        """Let another key be in force from the record `index` on."""
+    def hand_over(self, key: PublicKey, index: int, *, until: int | None = None) -> None:
+        """Let another key be in force from the record `index` on; the one before up to `until`."""
         if self.tenures:
-            self.tenures[-1] = replace(self.tenures[-1], until=index)
+            ended = index if until is None else until
+            self.tenures[-1] = replace(self.tenures[-1], until=ended)
         self.tenures.append(Tenure(key, index))
 
     def revoke(self, key_id: str, from_index: int) -> Tenure | None:

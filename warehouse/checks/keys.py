@@ -37,7 +37,11 @@ class LogKeys:
         if complaint:
             find(complaint, self._may_sign(by_recovery=by_recovery), facts.key_id)
         elif facts.signature is False:
-            find("PAYLOAD_SIG_INVALID", f"a signature by {facts.key_id} over the payload", "none")
+            find(
+                "PAYLOAD_SIG_INVALID",
+                f"a signature by {facts.key_id} over the payload",
+                "one that does not verify",
+            )
         elif isinstance(facts.payload, Key):
             self._change(facts, facts.payload, find)
         self._current = self.ring.current.key_id if self.ring.current else ""
@@ -104,6 +108,8 @@ class LogKeys:
     def _change(self, facts: Facts, change: Key, find: Find) -> None:
         before = self.ring.current
         key = self._proven(facts, change, find) if change.public_key else None
+        if key and key.key_id in {known.key_id for known in self.ring.known()}:
+            find("ROTATION_UNPROVEN", "a key that the log never had", key.key_id)
         if change.public_key is None and change.action != "revoke":
             find("ROTATION_UNPROVEN", "a key that is to follow", "none")
         if change.action == "recovery":
@@ -111,7 +117,9 @@ class LogKeys:
         elif change.action == "revoke":
             self._revoke(facts, change, find)
         if key and change.action != "recovery":
-            self.ring.hand_over(key, facts.index + 1)
+            # The recovery key signs a revocation, the key in force its own replacement.
+            until = facts.index if change.action == "revoke" else facts.index + 1
+            self.ring.hand_over(key, facts.index + 1, until=until)
         by = self.ring.recovery if change.action == "revoke" else before
         after = key if change.action == "recovery" else self.ring.current
         signers = [signer for signer in (by, after) if signer]
@@ -126,14 +134,17 @@ class LogKeys:
 
     def _revoke(self, facts: Facts, change: Key, find: Find) -> None:
         start = facts.index if change.from_index is None else change.from_index
-        tenure = self.ring.revoke(change.revoked or "", start)
-        if tenure is None:
+        self.ring.revoke(change.revoked or "", start)
+        tenures = [t for t in self.ring.tenures if t.key.key_id == change.revoked]
+        if not tenures:
             find("ROTATION_UNPROVEN", "a key of this log to be revoked", change.revoked or "none")
             return
-        first, last = _signed_since(tenure, start, facts.index)
-        if first <= last:
-            expected = f"nothing signed by {tenure.key.key_id} from record {start} on"
-            find("KEY_REVOKED", expected, f"records {first} to {last}")
+        for tenure in tenures:
+            first, last = _signed_since(tenure, start, facts.index)
+            if first <= last:
+                expected = f"nothing signed by {tenure.key.key_id} from record {start} on"
+                found = f"record {first}" if first == last else f"records {first} to {last}"
+                find("KEY_REVOKED", expected, found)
 
     def _proven(self, facts: Facts, change: Key, find: Find) -> PublicKey | None:
         key = self._read(change.public_key or "", "the key that is to follow", find)

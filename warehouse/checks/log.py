@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from warehouse.checks.chains import Chains
 from warehouse.checks.columns import Mismatch
@@ -33,6 +33,7 @@ class LogCheck:
     testimony: Testimony
     definitions: Collection[str]
     fast: bool
+    log_file: str
     size: int = 0
     chains: Chains = field(default_factory=Chains)
     newest: str = ""
@@ -52,6 +53,9 @@ class LogCheck:
         roots = self.tree.grow(examined.leaves, self._boundaries(examined, base))
         for facts in examined.facts:
             row = first_row + facts.offset
+            if self.fast:
+                # It left out those before.
+                self.size = base + facts.offset
             if facts.offset in wrong or not self._is_ordinary(facts, row):
                 self._record(facts, file, row, wrong.get(facts.offset, []), roots)
             else:
@@ -74,11 +78,12 @@ class LogCheck:
             expected = f"a checkpoint of all {self.size} records"
             found = f"one of {self.tree.covered}" if self.tree.covered else "none"
             find("UNCHECKPOINTED_TAIL", expected, found)
-        known = self.keys.ring.known()
+        known = self.keys.vouching(self.origin)
         vouching = self.testimony.compare(self.size, self.newest, known, find)
         self.report.vouched_by += [v for v in vouching if v not in self.report.vouched_by]
         self.report.logs[self.origin] = self.size
         self.report.instances += len(self.chains)
+        self.report.names |= self.chains.names
 
     def _begin_file(self, file: HotFile) -> None:
         if self._open_end:
@@ -136,8 +141,7 @@ class LogCheck:
                 self.report.find(*complaint, self._place(facts, file))
 
     def _place(self, facts: Facts, file: HotFile) -> Place:
-        instance = facts.link.name if facts.link else None
-        return Place(facts.log, facts.index, instance, str(file.path))
+        return Place(facts.log, facts.index, facts.instance, str(file.path))
 
     def _record(
         self,
@@ -211,8 +215,11 @@ class LogCheck:
     def _checkpoint(self, content: str, place: Place, root: bytes) -> None:
         at = (self.origin, self.size, root)
         due, known = self.keys.checkpoint_signers(), self.keys.ring.known()
-        self.tree.checkpoint(content, at, due, known, self._finder(place))
-        self.keys.signing.clear()
+        in_text = replace(place, file=self.log_file)
+        self.tree.checkpoint(
+            content, at, due, known, find=self._finder(place), find_in_text=self._finder(in_text)
+        )
+        self.keys.signing = []
 
     def _finder(self, place: Place) -> Find:
         def find(name: str, expected: str, found: str) -> None:

@@ -23,7 +23,7 @@ def examine_all(batches: Iterable[Batch], *, size: int) -> Iterator[tuple[Batch,
         for batch in batches:
             yield batch, examine(batch)
         return
-    workers = _cores()
+    workers = cores()
     # spawn: whoever calls may have threads, and DuckDB's do not survive a fork.
     # Nothing that they make is cyclic: looking for it would take a tenth of the time.
     with ProcessPoolExecutor(
@@ -49,7 +49,8 @@ def _next(waiting: deque[tuple[Batch, Future[Examined]]]) -> tuple[Batch, Examin
     return batch, future.result()
 
 
-def _cores() -> int:
+def cores() -> int:
+    """How many processes can work at once."""
     try:
         return len(os.sched_getaffinity(0))
     except AttributeError:

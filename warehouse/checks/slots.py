@@ -1,5 +1,6 @@
 """The slots of a schedule: when snapshots were due, by the five fields of cron, in UTC."""
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Final
 
@@ -10,6 +11,7 @@ from warehouse.record import moment, timestamp
 
 # Nobody needs to know more exactly how many nights were skipped.
 _MOST: Final = 10_000
+_MOST_OF_ALL: Final = 100_000
 
 
 class Schedule:
@@ -17,6 +19,7 @@ class Schedule:
 
     def __init__(self, cron: str) -> None:
         self._cron = cron
+        self._left = _MOST_OF_ALL
         try:
             # It also knows a sixth field, of seconds.
             CronSim(cron if len(cron.split()) == 5 else "", datetime(2000, 1, 1, tzinfo=UTC))
@@ -30,8 +33,11 @@ class Schedule:
         """How many slots there are between two, and the first of them; all as records write."""
         end = moment(last)
         lost: list[str] = []
-        for slot in CronSim(self._cron, moment(first)):
-            if slot >= end or len(lost) >= _MOST:
-                break
-            lost.append(timestamp(slot))
+        # Somebody may have recorded the last night of the calendar, after which there is none.
+        with suppress(OverflowError):
+            for slot in CronSim(self._cron, moment(first)):
+                if slot >= end or len(lost) >= min(_MOST, self._left):
+                    break
+                lost.append(timestamp(slot))
+        self._left -= len(lost)
         return len(lost), lost[0] if lost else ""

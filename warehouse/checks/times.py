@@ -64,6 +64,15 @@ class Times:
             find("TIME_AFTER_ANCHOR", f"not after {before}, when it was there", recorded_at)
 
 
+def is_moment(text: str) -> bool:
+    """Whether this is a moment as records write one, of a time that there is."""
+    try:
+        moment(text)
+    except (ValueError, OverflowError):
+        return False
+    return True
+
+
 def later(at: str, by: timedelta) -> str:
     """A moment that much later; the same where a clock knows no such moment."""
     try:

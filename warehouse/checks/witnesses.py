@@ -99,13 +99,17 @@ class Testimony:
         """Compare all of it with a log of `size` records; return who vouches for its end."""
         known = list(keys)
         agreeing = [w for w in self.witnesses if self._agrees(w, size, known, find)]
-        vouching = [w for w in agreeing if w.kind != "timestamp"]
-        anchors = [w.head.size for w in vouching if w.kind == "anchor"]
+        outside = [w for w in agreeing if w.kind != "timestamp"]
+        anchors = [w.head.size for w in outside if w.kind == "anchor"]
         if anchors:
             self._stale(max(anchors), newest, find)
-        if (self.anchored and not anchors) or not vouching:
-            found = "none" if vouching else "none: newer records may be missing"
-            find("UNANCHORED", "a checkpoint that somebody else keeps", found)
+        vouching = [w for w in outside if w.head.size == size]
+        if not vouching and len(agreeing) == len(self.witnesses):
+            furthest = max((w.head.size for w in outside), default=0)
+            found = f"one of {furthest}: newer records may be missing" if furthest else "none"
+            find("UNANCHORED", f"a checkpoint of all {size} records, kept elsewhere", found)
+        elif self.anchored and not anchors:
+            find("UNANCHORED", "a checkpoint that somebody else keeps", "none")
         return [witness.name for witness in vouching]
 
     def _agrees(self, witness: Witness, size: int, known: list[PublicKey], find: Find) -> bool:

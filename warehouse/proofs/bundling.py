@@ -8,12 +8,9 @@ import base64
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC
-from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
 from typing import Final
-
-import msgspec
 
 from warehouse.checks.trust import trust_any
 from warehouse.definitions import Definitions, read_set
@@ -28,8 +25,9 @@ from warehouse.proofs import contents
 from warehouse.proofs.archive import new_archive, require_new, write_archive
 from warehouse.proofs.checking import check_archive
 from warehouse.proofs.contents import Manifest, Period, Step, moment_of
+from warehouse.proofs.pages import bundle_page
 from warehouse.proofs.proof import TlogProof
-from warehouse.proofs.reading import LogReading, Unprovable, read_log
+from warehouse.proofs.reading import LogReading, Unprovable, read_log, require_known
 from warehouse.proofs.signers import Signers
 from warehouse.proofs.tables import Taken, csv_of, parquet_of, table_of
 from warehouse.query import ask
@@ -72,8 +70,9 @@ class Bundle:
     def members(self) -> Iterator[tuple[str, bytes]]:
         """What a bundle's zip holds."""
         table = table_of(self.taken, {name: one for name, (one, _) in self.definitions.items()})
-        yield contents.README, self._readme().encode()
-        yield contents.MANIFEST, msgspec.json.format(msgspec.json.encode(self.manifest))
+        payloads = [payload for _, payload in self.records.values()]
+        yield contents.README, bundle_page(self.manifest, self.keys[0], payloads).encode()
+        yield contents.MANIFEST, self.manifest.written()
         yield contents.PARQUET, parquet_of(table)
         yield contents.CSV, csv_of(table)
         for index, (record, _) in self.records.items():
@@ -87,20 +86,6 @@ class Bundle:
         for key in self.keys:
             yield contents.key_name(key.key_id), key.pem.encode()
 
-    def _readme(self) -> str:
-        template = files("warehouse").joinpath("proofs", "bundle.txt").read_text(encoding="utf-8")
-        return template.format(
-            instance=self.manifest.instance,
-            log=self.manifest.log,
-            since=self.manifest.since or "the beginning",
-            until=self.manifest.until or "the end",
-            snapshots=self.manifest.snapshots,
-            missed=self.manifest.missed,
-            first_key=self.keys[0].key_id,
-            vkey=self.keys[0].vkey(self.manifest.log),
-            example=self.taken[-1][1].index,
-        )
-
 
 def bundle(root: Path, instance: str, period: Period, log: str | None, to: Path) -> Bundle:
     """Write the bundle of an instance and a period to a new zip file.
@@ -109,6 +94,7 @@ def bundle(root: Path, instance: str, period: Period, log: str | None, to: Path)
     and Unprovable where the history does not bear it out.
     """
     require_new(to)
+    require_known(root, instance, log)
     origin, indexes = _chosen(root, instance, period, log)
     layout = Layout(root)
     read = read_log(layout, origin, indexes)

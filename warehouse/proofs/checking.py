@@ -5,7 +5,7 @@ that verification of a whole history gives (`warehouse.checks.findings`). Such a
 what is in it: about the rest of the log it says nothing.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,21 +13,23 @@ from typing import Final
 
 import msgspec
 
-from warehouse.checks.findings import Find, Place, Report
+from warehouse.checks.findings import Find, Place
 from warehouse.checks.slots import Schedule
 from warehouse.checks.times import Times, skew_of
 from warehouse.checks.trust import Trust
 from warehouse.checks.witnesses import Outside
 from warehouse.definitions import Definitions
-from warehouse.errors import BadInput, KeyUnusable
-from warehouse.keys import public_key_from_pem
+from warehouse.errors import BadInput
+from warehouse.keys import PublicKey
 from warehouse.payload import AnyPayload, Chained, Genesis, Heads, Missed, Snapshot
 from warehouse.proofs import contents
 from warehouse.proofs.archive import Archive, BadArchive, open_archive
 from warehouse.proofs.checking_one import check_one, find_strangers, read_member
 from warehouse.proofs.contents import Manifest
 from warehouse.proofs.links import Link, check_chain
+from warehouse.proofs.pages import bundle_page
 from warehouse.proofs.signers import Signers
+from warehouse.proofs.subject import ArchiveReport
 from warehouse.proofs.tables import (
     Difference,
     Taken,
@@ -38,22 +40,27 @@ from warehouse.proofs.tables import (
 from warehouse.proofs.trees import Trees
 from warehouse.record import NotCanonical, Record, TrailingData, decode, sha256_hex, timestamp
 from warehouse.rows import type_name
+from warehouse.timestamps import read_authorities
 
 # A verifier's own clock may be a little behind.
 _TOMORROW: Final = timedelta(days=1)
 _OF_THE_LOG: Final = "its genesis and key records, and those of the instance"
 
 
-def check_archive(path: Path, trust: Trust, outside: Outside | None = None) -> Report:
+def check_archive(
+    path: Path, trust: Trust, outside: Outside | None = None, authorities: Sequence[Path] = ()
+) -> ArchiveReport:
     """Check a file against the keys somebody trusts, and what is known elsewhere of its log.
 
-    Raises BadInput where there is no file; whatever is in one is told in the report.
+    `authorities` are files with the certificates whose timestamps count. Raises BadInput where
+    there is no file; whatever is in one is told in the report.
     """
-    report = Report()
+    report = ArchiveReport()
+    trusted = read_authorities(authorities)
     try:
         with open_archive(path, contents.member_limit) as archive:
             if contents.RECORD in archive.sizes:
-                check_one(archive, trust, outside or Outside(), report)
+                check_one(archive, trust, outside or Outside(), trusted, report)
             else:
                 check = _Check(archive, _manifest(archive), Signers(trust), report)
                 check.run(outside or Outside())
@@ -80,7 +87,7 @@ class _Check:
     archive: Archive
     manifest: Manifest
     signers: Signers
-    report: Report
+    report: ArchiveReport
     _records: list[tuple[Record, AnyPayload]] = field(default_factory=list)
     _trees: Trees = field(init=False)
 
@@ -102,6 +109,7 @@ class _Check:
         if definitions is not None:
             self._data(definitions)
         self._members(definitions or {})
+        self._texts()
         heads = self._trees.heads
         self.report.logs[self.manifest.log] = heads[-1].size if heads else 0
 
@@ -152,7 +160,8 @@ class _Check:
     def _revocations(self) -> None:
         for record, payload in self._records:
             if self.signers.revoked_at(record.key_id, payload.index):
-                expected = f"nothing signed by {record.key_id} from some record before on"
+                start = self.signers.revoked_from(record.key_id)
+                expected = f"nothing signed by {record.key_id} from record {start} on"
                 place = self._place(payload.index, payload)
                 self.report.find("KEY_REVOKED", expected, f"record {payload.index}", place)
 
@@ -212,6 +221,7 @@ class _Check:
     def _data(self, definitions: dict[str, Definitions]) -> None:
         taken = list(self._taken())
         self._counted(len(taken))
+        self.report.about = self.manifest.about(len(taken))
         try:
             table = table_of(taken, definitions)
         except NotCanonical as error:
@@ -226,15 +236,11 @@ class _Check:
                 self._row_mismatch(name, difference, taken)
 
     def _row_mismatch(self, name: str, difference: Difference, taken: list[Taken]) -> None:
-        row, column, expected, found = difference
-        snapshot = taken[row][1] if row < len(taken) else None
-        place = Place(
-            self.manifest.log,
-            snapshot.index if snapshot else None,
-            self.manifest.instance,
-            name,
-        )
-        self.report.find("ROW_MISMATCH", f"{column} {expected}", found, place)
+        row, expected, found = difference
+        snapshot = None if row is None else taken[row][1]
+        index = snapshot.index if snapshot else None
+        place = Place(self.manifest.log, index, self.manifest.instance, name)
+        self.report.find("ROW_MISMATCH", expected, found, place)
 
     def _counted(self, snapshots: int) -> None:
         place = self.manifest.period.place
@@ -260,18 +266,25 @@ class _Check:
         expected |= set(contents.checkpoints_in(self.archive.sizes))
         for key in self.signers.keys:
             expected.add(contents.key_name(key.key_id))
-            self._key(key.key_id)
+            self._key(key)
         find_strangers(self.archive, expected, self.report)
 
-    def _key(self, key_id: str) -> None:
-        name = contents.key_name(key_id)
-        content = self._read(name)
-        try:
-            found = public_key_from_pem(content, named=name).key_id if content else key_id
-        except KeyUnusable as error:
-            found = str(error)
-        if found != key_id:
-            self.report.find("KEY_FORMAT", f"the key {key_id}", found, Place(file=name))
+    def _key(self, key: PublicKey) -> None:
+        name = contents.key_name(key.key_id)
+        if self._read(name) not in (b"", key.pem.encode()):
+            expected, place = f"the key {key.key_id}", Place(file=name)
+            self.report.find("KEY_FORMAT", expected, "something else", place)
+
+    def _texts(self) -> None:
+        """Check what is there for people, who will read it first."""
+        first, payloads = self.signers.first, [payload for _, payload in self._records]
+        texts = {contents.MANIFEST: self.manifest.written()}
+        if first:
+            texts[contents.README] = bundle_page(self.manifest, first, payloads).encode()
+        for name, text in texts.items():
+            if self._read(name) not in (b"", text):
+                expected = "the text that goes with this bundle"
+                self.report.find("ROW_MISMATCH", expected, "another text", Place(file=name))
 
     def _read(self, name: str) -> bytes:
         return read_member(self.archive, name, self.report)

@@ -36,7 +36,7 @@ def prove(
     """Prove one snapshot to somebody else.
 
     A zip with the signed record, the way from it to a signed checkpoint, and a script that
-    checks both with bash, openssl and xxd. Nothing of any other record is in it.
+    checks both with bash, openssl and xxd. Nothing of any other snapshot is in it.
     """
     from warehouse.proofs.proving import prove as write_proof
     from warehouse.proofs.report import print_proof, proof_json
@@ -79,6 +79,8 @@ def bundle(
     from warehouse.proofs.contents import Period
     from warehouse.proofs.report import bundle_json, print_bundle
 
+    if since and until and since > until:
+        raise click.UsageError("--since is after --until: nothing is in between")
     period = Period(_written(since), _written(until))
     made = write_bundle(door.warehouse(warehouse), instance, period, log, Path(to))
     if as_json:

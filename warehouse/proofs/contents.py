@@ -14,6 +14,8 @@ after, and the log's genesis and key records. A proof is of one record, with wha
 
     README.txt, verify.sh, record.json, record.sig, record.tlog-proof, checkpoint.note, key.pem
     anchors/<keeper>/<log>.<size>.note, .tsr      timestamps of the checkpoint
+    payloads/, proofs/           the genesis and key records, where the log's first key has handed
+                                 over to the one that signed the record
 """
 
 import base64
@@ -102,6 +104,18 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     @property
     def period(self) -> Period:
         return Period(self.since, self.until)
+
+    def about(self, snapshots: int) -> str:
+        """Whose bundle it is, in a sentence, with so many snapshots in it."""
+        period = f"from {self.since or 'the beginning'} to {self.until or 'the end'}"
+        return (
+            f"{self.instance} of {self.log}, {period}: "
+            f"{snapshots} snapshots, {self.missed} slots without one."
+        )
+
+    def written(self) -> bytes:
+        """The one way to write it."""
+        return msgspec.json.format(msgspec.json.encode(self))
 
 
 def moment_of(record: Chained) -> str:

@@ -8,7 +8,6 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
@@ -21,8 +20,9 @@ from warehouse.note import MalformedNote, SignedCheckpoint, parse_checkpoint
 from warehouse.payload import Snapshot
 from warehouse.proofs import contents
 from warehouse.proofs.archive import new_archive, require_new, write_archive
+from warehouse.proofs.pages import proof_page, template
 from warehouse.proofs.proof import TlogProof
-from warehouse.proofs.reading import LogReading, Unprovable, read_log
+from warehouse.proofs.reading import LogReading, Unprovable, read_log, require_known
 from warehouse.query import ask
 from warehouse.record import NotCanonical, Record, decode
 from warehouse.rows import naive_utc
@@ -49,55 +49,40 @@ class Anchor:
 
 @dataclass(frozen=True)
 class Proof:
-    """A snapshot with all that proves it."""
+    """A snapshot with all that proves it.
+
+    `number` says which of the log's keys signed it. Where that is not the first, `chain` has
+    the records in which one key handed over to the next, under the same checkpoint.
+    """
 
     record: Record
     snapshot: Snapshot
     key: PublicKey
     proof: TlogProof
     anchors: tuple[Anchor, ...]
+    number: int = 1
+    chain: tuple[tuple[Record, TlogProof], ...] = ()
 
     def members(self) -> Iterator[tuple[str, bytes]]:
         """What a proof's zip holds."""
-        note = str(self.proof.checkpoint).encode()
-        yield contents.README, self._readme().encode()
-        yield contents.SCRIPT, _template("verify.sh").encode()
+        head = self.proof.checkpoint
+        note = str(head).encode()
+        stamps = [f"anchors/{anchor.keeper}/{anchor.name}.tsr" for anchor in self.anchors]
+        page = proof_page(self.snapshot, self.key, self.number, head.size, stamps)
+        yield contents.README, page.encode()
+        yield contents.SCRIPT, template(contents.SCRIPT).encode()
         yield contents.RECORD, self.record.payload
         yield contents.SIGNATURE, self.record.signature
         yield contents.PROOF, str(self.proof).encode()
         yield contents.NOTE, note
         yield contents.KEY, self.key.pem.encode()
-        for anchor in self.anchors:
-            named = f"anchors/{anchor.keeper}/{anchor.name}"
-            yield f"{named}.note", note
-            yield f"{named}.tsr", anchor.token
-
-    def _readme(self) -> str:
-        return _template("proof.txt").format(
-            instance=self.snapshot.instance.name,
-            taken_at=self.snapshot.taken_at,
-            log=self.snapshot.log,
-            index=self.snapshot.index,
-            size=self.proof.checkpoint.size,
-            key_id=self.key.key_id,
-            vkey=self.key.vkey(self.snapshot.log),
-            algorithm=self.key.algorithm,
-            anchors=self._about_anchors(),
-        )
-
-    def _about_anchors(self) -> str:
-        size = self.proof.checkpoint.size
-        if not self.anchors:
-            return _template("unanchored.txt").format(size=size)
-        tokens = [f"anchors/{anchor.keeper}/{anchor.name}.tsr" for anchor in self.anchors]
-        return _template("anchored.txt").format(
-            size=size,
-            keepers=", ".join(anchor.keeper for anchor in self.anchors),
-            commands="\n".join(
-                f"    openssl ts -verify -data checkpoint.note -in {token} -CAfile AUTHORITY.pem"
-                for token in tokens
-            ),
-        )
+        for record, proof in self.chain:
+            yield contents.payload_name(proof.index), record.payload
+            yield contents.signature_name(proof.index), record.signature
+            yield contents.proof_name(proof.index), str(proof).encode()
+        for name, anchor in zip(stamps, self.anchors, strict=True):
+            yield f"{name.removesuffix('.tsr')}.note", note
+            yield name, anchor.token
 
 
 def prove(root: Path, instance: str, at: datetime | None, log: str | None, to: Path) -> Proof:
@@ -107,6 +92,7 @@ def prove(root: Path, instance: str, at: datetime | None, log: str | None, to: P
     already, and Unprovable where the history does not bear it out.
     """
     require_new(to)
+    require_known(root, instance, log)
     proof = proof_of(Layout(root), *_newest(root, instance, at, log))
     _require_asked(proof.snapshot, instance, at)
     with new_archive(to) as draft:
@@ -124,13 +110,16 @@ def proof_of(layout: Layout, origin: str, index: int) -> Proof:
         raise Unprovable(f"record {index} of {origin!r}: {error}") from None
     if not isinstance(snapshot, Snapshot) or (snapshot.log, snapshot.index) != (origin, index):
         raise Unprovable(f"record {index} of {origin!r} is another one than its columns say")
-    key = _signer(read, index)
+    key, number = _signer(read, index)
     newest = read.checkpoint_by(key)
     stamped = [a for a in _anchors(layout, read) if _covers(a.head, index, key)]
     head = max((a.head for a in stamped), key=lambda head: head.size, default=newest)
-    (proof,) = read.prove({index}, head)
+    others = [other for other in read.records if number > 1 and other < head.size]
+    proofs = {proof.index: proof for proof in read.prove({index, *others}, head)}
+    proof = proofs.pop(index)
     anchors = tuple(a for a in stamped if str(a.head) == str(head))
-    return Proof(record, snapshot, key, proof, anchors)
+    chain = tuple((read.records[other], proofs[other]) for other in sorted(proofs))
+    return Proof(record, snapshot, key, proof, anchors, number, chain)
 
 
 def _newest(root: Path, instance: str, at: datetime | None, log: str | None) -> tuple[str, int]:
@@ -151,14 +140,14 @@ def _require_asked(snapshot: Snapshot, instance: str, at: datetime | None) -> No
         )
 
 
-def _signer(read: LogReading, index: int) -> PublicKey:
-    """The key of a record, as the log itself lets it sign."""
+def _signer(read: LogReading, index: int) -> tuple[PublicKey, int]:
+    """The key of a record, as the log itself lets it sign, and its number."""
     signers = read.signers()
     key_id = read.records[index].key_id
     key = signers.key(key_id)
     if key is None or signers.revoked_at(key_id, index):
         raise Unprovable(f"KEY_REVOKED: the key {key_id} may not have signed record {index}")
-    return key
+    return key, signers.number(key_id)
 
 
 def _covers(head: SignedCheckpoint, index: int, key: PublicKey) -> bool:
@@ -186,7 +175,3 @@ def _is_about(token: bytes, head: SignedCheckpoint) -> bool:
         return False
     content = str(head).encode()
     return stamped in (hashlib.sha256(content).digest(), hashlib.sha512(content).digest())
-
-
-def _template(name: str) -> str:
-    return files("warehouse").joinpath("proofs", name).read_text(encoding="utf-8")

@@ -7,12 +7,14 @@ but that no file is missing in between.
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
 import pyarrow as pa
 
 from warehouse.checks.trust import trust_any
-from warehouse.errors import BrokenHistory
+from warehouse.errors import BadInput, BrokenHistory
+from warehouse.history import sources
 from warehouse.keys import PublicKey, public_key_from_base64
 from warehouse.layout import HotFile, Layout, log_key
 from warehouse.ledger import open_hot, reading
@@ -22,6 +24,7 @@ from warehouse.note import MalformedNote, SignedCheckpoint, parse_checkpoint
 from warehouse.payload import Genesis
 from warehouse.proofs.proof import TlogProof
 from warehouse.proofs.signers import Signers
+from warehouse.query import ask
 from warehouse.record import Record, decode
 
 _KEY_KINDS: Final = ("tallybook/genesis/v1", "tallybook/key/v1")
@@ -108,6 +111,19 @@ class LogReading:
         view = memoryview(self.leaves)
         for at in range(0, len(self.leaves), _BLOCK):
             yield view[at : at + _BLOCK]
+
+
+def require_known(root: Path, instance: str, log: str | None) -> None:
+    """Raise BadInput for the name of an instance, or of a log, that is none of the history."""
+    known = sources(root)
+    if known and instance not in known:
+        raise BadInput(
+            f"no instance {instance!r} in this history", hint=f"There are: {', '.join(known)}"
+        )
+    rows = ask(root, "SELECT DISTINCT log FROM ledger ORDER BY 1").rows if log else []
+    logs = [name for (name,) in rows]
+    if log and log not in logs:
+        raise BadInput(f"no log {log!r} in this history", hint=f"There are: {', '.join(logs)}")
 
 
 def read_log(layout: Layout, origin: str, indexes: Collection[int]) -> LogReading:

@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from warehouse.proofs.bundling import Bundle
+from warehouse.proofs.pages import key_file
 from warehouse.proofs.proving import Proof
 
 
@@ -17,6 +18,7 @@ def proof_json(made: Proof, to: str) -> dict[str, Any]:
         "instance": made.snapshot.instance.name,
         "taken_at": made.snapshot.taken_at,
         "key_id": made.key.key_id,
+        "key_number": made.number,
         "checkpoint_size": made.proof.checkpoint.size,
         "anchors": [anchor.keeper for anchor in made.anchors],
     }
@@ -32,10 +34,14 @@ def print_proof(made: Proof, to: str) -> None:
     if made.anchors:
         keepers = ", ".join(anchor.keeper for anchor in made.anchors)
         click.echo(f"The checkpoint was stamped by {keepers}.")
-    click.echo(
-        f"Its reader unpacks it and runs: bash verify.sh PUBLIC_KEY.pem   (key {made.key.key_id})",
-        err=True,
-    )
+    said = f"Its reader unpacks it and runs: bash verify.sh {key_file(made.number)}"
+    click.echo(f"{said}   (key {made.key.key_id})", err=True)
+    if made.number > 1:
+        click.echo(
+            f"He needs that file, because key {made.number} of the log signed this record; with "
+            "the first key alone:\n    tallybook verify FILE.zip --trust ledger.pub.pem",
+            err=True,
+        )
 
 
 def bundle_json(made: Bundle, to: str) -> dict[str, Any]:
@@ -57,12 +63,7 @@ def bundle_json(made: Bundle, to: str) -> dict[str, Any]:
 
 def print_bundle(made: Bundle, to: str) -> None:
     """Print what is in a bundle, and how it is checked."""
-    manifest = made.manifest
-    period = f"from {manifest.since or 'the beginning'} to {manifest.until or 'the end'}"
-    click.echo(
-        f"{to}: {manifest.instance} of {manifest.log}, {period}: "
-        f"{manifest.snapshots} snapshots, {manifest.missed} slots without one."
-    )
+    click.echo(f"{to}: {made.manifest.about(made.manifest.snapshots)}")
     click.echo(
         "Its reader runs: tallybook verify FILE.zip --trust PUBLIC_KEY.pem   "
         f"(key {made.keys[0].key_id})",

@@ -40,6 +40,17 @@ class Signers:
         """The key in force."""
         return self._keys.ring.current
 
+    @property
+    def first(self) -> PublicKey | None:
+        """The key with which the log begins."""
+        tenures = self._keys.ring.tenures
+        return tenures[0].key if tenures else None
+
+    def number(self, key_id: str) -> int:
+        """The how many-th key of the log this is, from 1; 0 for none of them."""
+        ids = [tenure.key.key_id for tenure in self._keys.ring.tenures]
+        return ids.index(key_id) + 1 if key_id in ids else 0
+
     def identify(self, payload: bytes, signature: bytes, said: AnyPayload) -> tuple[Record, bool]:
         """A record whose key nobody has named, and whether its signature is that key's.
 
@@ -77,9 +88,14 @@ class Signers:
         self._keys.check(facts, tell)
         return bool(facts.signature) and self._keys.trusted and not told
 
+    def revoked_from(self, key_id: str) -> int | None:
+        """From which record on a key signs nothing, by a revocation; None where there is none."""
+        return self._keys.ring.revoked.get(key_id)
+
     def revoked_at(self, key_id: str, index: int) -> bool:
         """Whether a revocation says that this key did not sign the record `index`."""
-        return index >= self._keys.ring.revoked.get(key_id, index + 1)
+        start = self.revoked_from(key_id)
+        return start is not None and index >= start
 
     def key(self, key_id: str) -> PublicKey | None:
         """The key with this id, where it is known."""

@@ -1,12 +1,14 @@
 """The snapshots of a bundle as a table: the columns of the view `snapshots`, out of the payloads.
 
 The one place that says how they follow, for who writes a bundle and for who checks one.
-Times are UTC without a zone.
+Times are UTC without a zone. The same table gives the same bytes, and whoever checks one
+writes it again: two programs may read other rows out of one file that was made for it.
 """
 
 import csv
 import io
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import zip_longest
 from typing import Any, Final, NamedTuple
@@ -44,15 +46,15 @@ _KINDS: Final = {
     "switch": pa.bool_(),
 }
 _LARGEST: Final = 1 << 63
+_WRITER: Final = re.compile(r"parquet-cpp-arrow version (2[1-9]|[3-9][0-9])\.[0-9]+\.[0-9]+")
 
 Taken = tuple[Record, Snapshot]
 
 
 class Difference(NamedTuple):
-    """A cell that is not what was signed: which row, which column."""
+    """Where a table is not what was signed: in which row, None for the file as a whole."""
 
-    row: int
-    column: str
+    row: int | None
     expected: str
     found: str
 
@@ -71,9 +73,19 @@ def table_of(taken: Sequence[Taken], definitions: Mapping[str, Definitions]) -> 
 
 
 def parquet_of(table: pa.Table) -> bytes:
-    """Write a table as Parquet."""
+    """Write a table as Parquet, in one group of rows and without statistics.
+
+    By statistics readers pass over rows that they have not looked at.
+    """
     sink = io.BytesIO()
-    pq.write_table(table, sink, compression="zstd", store_schema=False)
+    pq.write_table(
+        table,
+        sink,
+        compression="zstd",
+        store_schema=False,
+        write_statistics=False,
+        row_group_size=max(1, table.num_rows),
+    )
     return sink.getvalue()
 
 
@@ -86,48 +98,85 @@ def csv_of(table: pa.Table) -> bytes:
 
 
 def parquet_difference(content: bytes, expected: pa.Table) -> Difference | None:
-    """The first cell of a Parquet file that is not as expected; None if there is none."""
+    """Where a Parquet file is not as expected; None where it is."""
+    if content == parquet_of(expected):
+        return None
     try:
         file = pq.ParquetFile(io.BytesIO(content))
         # Looked at before it is read: a few bytes may stand for very many rows.
         if file.metadata.num_rows != expected.num_rows:
-            rows = f"{expected.num_rows} rows", f"{file.metadata.num_rows} rows"
-            return Difference(0, "rows", *rows)
+            return Difference(None, f"{expected.num_rows} rows", f"{file.metadata.num_rows} rows")
         if not file.schema_arrow.equals(expected.schema):
-            return Difference(0, "columns", _names(expected.schema), _names(file.schema_arrow))
+            return Difference(None, f"columns {_names(expected.schema)}", _names(file.schema_arrow))
         table = file.read()
     except (pa.ArrowException, OSError, ValueError) as error:
-        return Difference(0, "file", "a Parquet file", str(error))
+        return Difference(None, "a Parquet file", str(error))
+    return _first_cell(expected, table) or _ambiguity(file.metadata, expected.num_rows)
+
+
+def csv_difference(content: bytes, expected: pa.Table) -> Difference | None:
+    """Where a CSV file is not as expected; None where it is. Line ends may be those of Windows."""
+    if content.replace(b"\r\n", b"\n") == csv_of(expected).replace(b"\r\n", b"\n"):
+        return None
+    header, *rows = _csv_rows(expected)
+    try:
+        lines = list(csv.reader(io.StringIO(content.decode(), newline=""), strict=True))
+    except (csv.Error, UnicodeDecodeError) as error:
+        return Difference(None, "a CSV file", str(error))
+    if lines[:1] != [header]:
+        found = _line(lines[0]) if lines else "nothing"
+        return Difference(None, f"columns {_line(header)}", found)
+    return _first_csv_cell(header, rows, lines[1:])
+
+
+def _first_csv_cell(header: list[str], rows: list[list[str]], lines: list[list[str]]) -> Difference:
+    for number, (signed, row) in enumerate(zip_longest(rows, lines)):
+        if signed is None:
+            return Difference(None, f"{len(rows)} rows", f"one more: {_line(row)}")
+        if row is None or len(row) != len(header):
+            return Difference(number, f"the row {_line(signed)}", _line(row) if row else "none")
+        for column, value, cell in zip(header, signed, row, strict=True):
+            if cell != value:
+                return Difference(number, f"{column} {value!r}", repr(cell))
+    return Difference(None, "the table as it is written here", "the same cells, written otherwise")
+
+
+def _first_cell(expected: pa.Table, table: pa.Table) -> Difference | None:
     if table.equals(expected):
         return None
     pairs = zip(expected.to_pylist(), table.to_pylist(), strict=True)
     for number, (signed, found) in enumerate(pairs):
         for column, value in signed.items():
             if found[column] != value:
-                return Difference(number, column, repr(value), repr(found[column]))
+                return Difference(number, f"{column} {value!r}", repr(found[column]))
     return None
 
 
-def csv_difference(content: bytes, expected: pa.Table) -> Difference | None:
-    """The first cell of a CSV file that is not as expected; None if there is none."""
-    if content == csv_of(expected):
-        return None
-    header, *rows = _csv_rows(expected)
-    try:
-        lines = list(csv.reader(io.StringIO(content.decode(), newline=""), strict=True))
-    except (csv.Error, UnicodeDecodeError) as error:
-        return Difference(0, "file", "a CSV file", str(error))
-    if lines[:1] != [header]:
-        found = ",".join(lines[0]) if lines else "nothing"
-        return Difference(0, "columns", ",".join(header), found)
-    for number, (signed, row) in enumerate(zip_longest(rows, lines[1:])):
-        if signed is None or row is None or len(row) != len(header):
-            return Difference(number, "row", _line(signed), _line(row))
-        for column, value, cell in zip(header, signed, row, strict=True):
-            if cell != value:
-                return Difference(number, column, repr(value), repr(cell))
-    # The same cells, otherwise quoted or ended: every reader takes them for the same.
+def _ambiguity(metadata: pq.FileMetaData, rows: int) -> Difference | None:
+    """Why a file that another release of pyarrow may have written could be read otherwise."""
+    if not _WRITER.fullmatch(metadata.created_by or ""):
+        # Of other writers pyarrow may keep statistics to itself that other readers use.
+        return Difference(None, "a file written by pyarrow, 21 or newer", f"{metadata.created_by}")
+    groups = [metadata.row_group(place) for place in range(metadata.num_row_groups)]
+    if sum(group.num_rows for group in groups) != rows:
+        found = " and ".join(str(group.num_rows) for group in groups)
+        return Difference(None, f"{rows} rows in its groups", found)
+    for group in groups:
+        for column in (group.column(place) for place in range(group.num_columns)):
+            name = column.path_in_schema
+            if column.num_values != group.num_rows:
+                expected = f"{group.num_rows} values of {name}"
+                return Difference(None, expected, f"{column.num_values}")
+            if _is_indexed(column):
+                return Difference(None, f"no statistics of {name}", "some, which nobody signed")
     return None
+
+
+def _is_indexed(column: pq.ColumnChunkMetaData) -> bool:
+    said = column.to_dict()
+    is_filtered = said.get("bloom_filter_offset") is not None
+    is_paged = column.has_column_index or column.has_offset_index
+    return column.is_stats_set or is_filtered or is_paged
 
 
 def _row(record: Record, snapshot: Snapshot, columns: Sequence[Column]) -> Row:
@@ -175,5 +224,5 @@ def _names(schema: pa.Schema) -> str:
     return ", ".join(f"{field.name} {field.type}" for field in schema)
 
 
-def _line(cells: list[str] | None) -> str:
-    return "no row" if cells is None else ",".join(cells)[:200]
+def _line(cells: Sequence[str]) -> str:
+    return ",".join(cells)[:200]

@@ -101,8 +101,10 @@ class Trees:
         """Compare with what is known elsewhere of this log; return whoever agrees.
 
         A witness of another size can say nothing here: the rest of the log is not in a bundle.
+        Nor can one that is signed by a key that is not here: it may be a later one of the log.
         """
-        known, witnesses = list(keys), outside.of(self.origin)
+        known = list(keys)
+        witnesses = [w for w in outside.of(self.origin) if self._names_one(w, known)]
         for spoilt in outside.spoilt:
             found = f"{spoilt.name}: {spoilt.reason}"
             self.report.find("ANCHOR_INVALID", "a checkpoint that can be read", found)
@@ -116,6 +118,12 @@ class Trees:
             found = f"none; those known elsewhere are of {others}" if others else "none"
             self.report.find("UNANCHORED", expected, found, Place(log=self.origin))
         return agreeing
+
+    def _names_one(self, witness: Witness, known: list[PublicKey]) -> bool:
+        hashes = {key.note_hash(self.origin) for key in known}
+        lines = witness.signed.note.signatures if witness.signed else ()
+        named = {line.key_hash for line in lines if line.name == self.origin}
+        return witness.signed is None or bool(named & hashes)
 
     def _agrees(self, witness: Witness, known: list[PublicKey]) -> bool:
         head = witness.head

@@ -61,6 +61,30 @@ is_signed() {
     esac >/dev/null 2>&1
 }
 
+# The records beside the proof in which one key handed over to the next: index and content.
+handovers() {
+    local file said index
+    for file in "$here"/payloads/*.json; do
+        [ -r "$file" ] || continue
+        said=$(<"$file") index=${file##*/} index=${index%.json}
+        [[ $index =~ $number && $said == *'"type":"tallybook/key/v1"'* ]] || continue
+        [[ $said == *'"action":"recovery"'* || $said != *'"public_key":"'* ]] && continue
+        printf '%s %s\n' "$index" "$said"
+    done
+}
+
+# The how many-th key of the log this is, in base64; 1 where no record brought it.
+number_of() {
+    local index said at=-1 count=1
+    while read -r index said; do
+        [[ $said == *"\"public_key\":\"$1\""* ]] && at=$index
+    done < <(handovers)
+    while read -r index said; do
+        ((index <= at)) && count=$((count + 1))
+    done < <(handovers)
+    printf %s "$count"
+}
+
 for tool in "$openssl" xxd; do
     command -v "$tool" >/dev/null || cannot "there is no $tool here"
 done
@@ -81,8 +105,14 @@ case $key in
 *) failed "key: $given is no public key in PEM form, Ed25519 or ECDSA P-256" ;;
 esac
 key_id=$(bytes "$key" | sha256)
-[ "$key" = "$(key_in "$here/key.pem")" ] ||
+needed=$(key_in "$here/key.pem")
+if [ "$key" != "$needed" ]; then
+    count=$(number_of "$(bytes "$needed" | "$openssl" base64 -A)")
+    [ "$count" = 1 ] ||
+        failed "key: the record is signed by a later key of this log, number $count, and not by \
+$key_id: ask for ledger-$count.pub.pem (README.txt says why)"
     failed "key: the record names another one than $key_id (compare with key.pem)"
+fi
 ok "key: $algorithm, $key_id"
 
 # --- the record
