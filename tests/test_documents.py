@@ -24,7 +24,7 @@ from etl.init import init, new_source
 from etl.settings import SourceTable, Tables
 from schedules.cli import tallybook
 from warehouse import errors
-from warehouse.checks.findings import EXIT_CODES
+from warehouse.checks.findings import EXIT_CODES, NAMES
 from warehouse.errors import Failure
 from warehouse.payload import Genesis, Heads, Key, Missed, Payload, Snapshot
 
@@ -151,6 +151,12 @@ def test_the_readme_explains_every_exit_code(tree: list[type[Failure]]) -> None:
     table = rows(section(page("README.md"), "## Run it"))
 
     assert sorted(int(code) for code in table if code.isdigit()) == sorted(codes)
+
+
+def test_the_page_of_findings_has_every_name_with_its_status() -> None:
+    found = re.findall(r"^\| `([A-Z_]+)` \| (\w+) \|", page("docs/findings.md"), re.MULTILINE)
+
+    assert found == list(NAMES.items())
 
 
 def test_the_tree_of_failures_is_drawn_as_it_grows(tree: list[type[Failure]]) -> None:
