@@ -102,7 +102,7 @@ def test_the_readme_names_no_command_that_is_not_there() -> None:
 
 
 def test_the_settings_table_is_complete() -> None:
-    kinds = [(Tables, ""), (SourceTable, "source.NAME.")]
+    kinds: list[tuple[type[msgspec.Struct], str]] = [(Tables, ""), (SourceTable, "source.NAME.")]
     kinds += [(kind, "anchor.NAME.") for kind in ANCHOR_KINDS.values()]
     fields = {
         prefix + field.name: shown_default(field.default)
