@@ -3,19 +3,16 @@
 import json
 from collections.abc import Callable
 
+from tests.attack_rebuild import Said, a_stranger, rebuild, the_owner
 from tests.attack_tools import (
     Attack,
-    Said,
-    a_stranger,
     append,
     changed,
     edit,
     edit_row,
     follow_up,
     put_payload,
-    rebuild,
     record_of,
-    the_owner,
 )
 from tests.attack_world import OTHER, STRANGER, World
 from tests.builders import ORIGIN

@@ -3,18 +3,8 @@
 import shutil
 from datetime import timedelta
 
-from tests.attack_tools import (
-    Attack,
-    Said,
-    expect,
-    file_of,
-    rebuild,
-    remember,
-    rewrite_log,
-    roll_back,
-    rows_of,
-    the_owner,
-)
+from tests.attack_rebuild import Said, rebuild, the_owner
+from tests.attack_tools import Attack, expect, file_of, remember, rewrite_log, roll_back, rows_of
 from tests.attack_world import MONDAY, OTHER, World, copy_of, note_of, the_night
 from tests.builders import DAY, ORIGIN, a_reading
 from warehouse.checks.findings import Place

@@ -8,18 +8,16 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from etl.keys.change import revoke
 from etl.signing import KeySigner
+from tests.attack_rebuild import Said, rebuild, the_owner
 from tests.attack_tools import (
     Attack,
-    Said,
     a_line,
     append,
     edit_note,
     edit_row,
     follow_up,
     put_payload,
-    rebuild,
     record_of,
-    the_owner,
 )
 from tests.attack_world import (
     FIRST,

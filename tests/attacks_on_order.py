@@ -3,17 +3,8 @@
 import shutil
 from collections.abc import Callable
 
-from tests.attack_tools import (
-    Attack,
-    Said,
-    append,
-    file_of,
-    follow_up,
-    rebuild,
-    rewrite_log,
-    roll_back,
-    the_owner,
-)
+from tests.attack_rebuild import Said, rebuild, the_owner
+from tests.attack_tools import Attack, append, file_of, follow_up, rewrite_log, roll_back
 from tests.attack_world import OTHER, World
 from tests.builders import ORIGIN, tamper, write_rows
 from warehouse.checks.findings import Place

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from tests.attack_tools import Attack, Said, append, follow_up, rebuild, the_owner
+from tests.attack_rebuild import Said, rebuild, the_owner
+from tests.attack_tools import Attack, append, follow_up
 from tests.attack_world import (
     SATURDAY,
     World,

@@ -76,9 +76,7 @@ def test_another_checkpoint_of_the_same_size_is_never_replaced(
 
     states = world.hand_over(table("a", "file", folder=elsewhere))
 
-    assert failures(states) == {
-        "a": f"FORK: '{other}' holds another checkpoint of as many records"
-    }
+    assert failures(states) == {"a": f"FORK: '{other}' holds another checkpoint of as many records"}
     assert [path.read_text() for path in elsewhere.iterdir()] == ["other"]
 
 

@@ -43,6 +43,7 @@ def test_every_attack_is_found_by_name_and_place(world: World, attack: Attack) -
     assert (report.status, report.exit_code) == (attack.status, EXIT_CODES[attack.status])
 
 
+@pytest.mark.slow
 @every_attack
 def test_the_fast_look_finds_what_it_promises(world: World, attack: Attack) -> None:
     attack.does(world)

@@ -186,12 +186,6 @@ def test_only_what_is_newer_is_checked_in_full(audit: World) -> None:
     assert (report["signatures_checked"], report["signatures"]) == (4, 24)
 
 
-def test_a_part_says_how_much_of_all_it_is(audit: World) -> None:
-    said = check(audit, "--since", "2026-03-07")
-
-    assert "4 of 4 checked, of 24 in all, signatures are good." in said.out
-
-
 def test_the_report_as_json_has_everything_that_is_known(audit: World) -> None:
     report = reported(check(with_heads(audit), "--anchors", audit.auditor, "--json"))
 
@@ -267,14 +261,6 @@ def test_what_is_not_there_is_an_error_and_no_verdict(
 
     assert said.code in {2, 12}
     assert (said.out, said.err.startswith(f"error: {message}")) == ("", True)
-
-
-def test_a_folder_without_a_history_is_an_error_and_no_verdict(
-    audit: World, tmp_path: Path
-) -> None:
-    said = say("verify", "--warehouse", tmp_path / "elsewhere", "--trust", audit.trusted)
-
-    assert (said.code, said.out) == (10, "")
 
 
 def test_the_operators_own_journal_tells_of_what_was_not_finished(

@@ -11,7 +11,7 @@ from warehouse.catalog import (
 )
 from warehouse.checks.findings import Place, Report
 from warehouse.contract import fingerprint
-from warehouse.errors import LedgerFailure
+from warehouse.errors import CannotStore, LedgerFailure
 from warehouse.layout import Layout
 
 # A snapshot may be taken, and a new catalogue made, while one is looked at.
@@ -35,6 +35,9 @@ def check_catalogue(layout: Layout, statistics: Collection[str], report: Report)
     for _ in range(_LOOKS):
         try:
             different = _difference(layout, frozenset(statistics), report)
+        except CannotStore:
+            # A temporary folder that is full says nothing of the catalogue.
+            raise
         except LedgerFailure as error:
             report.find("CATALOG_MISMATCH", "a catalogue that DuckDB opens", str(error), place)
             return
