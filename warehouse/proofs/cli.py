@@ -53,7 +53,10 @@ def prove(
     "--to prod-2026.zip"
 )
 @instance_option
-@click.option("--since", type=Moment(end_of_day=False), help="Not before, UTC; 90d: days ago.")
+@click.option(
+    "--since", "--from", "since", type=Moment(end_of_day=False),
+    help="Not before, UTC; 90d: days ago.",
+)  # fmt: skip
 @click.option("--until", type=Moment(end_of_day=True), help="Not after, UTC.")
 @to_option
 @log_option
