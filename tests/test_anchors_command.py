@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from etl.journal import with_checksum
 from tests.histories import ORIGIN, History, a_history
 from tests.readers import Reader
 from tests.tsa import Authority, Keeper, a_keeper, an_authority
@@ -162,7 +163,8 @@ def test_the_record_of_a_day_names_what_was_taken_before(
 
     # As if the newest record of that kind were a thousand years old.
     journal = history.state / "signer.journal"
-    journal.write_text(journal.read_text().replace('"heads_on":"2', '"heads_on":"1', 1))
+    lines = b"".join(journal.read_bytes().splitlines(keepends=True)[:-1])
+    journal.write_bytes(with_checksum(lines.replace(b'"heads_on":"2', b'"heads_on":"1', 1)))
     ran = history.run("snapshot")
 
     heads = [payload for payload in history.payloads() if isinstance(payload, Heads)]

@@ -21,6 +21,7 @@ from etl.settings import load_settings
 from tests.builders import SOME_DEFINITIONS, a_reading, definitions_json
 from tests.command import TALLYBOOK, environment
 from tests.histories import History, a_history
+from warehouse import catalog
 from warehouse.ledger import Ledger, Unreadable, read_records
 from warehouse.record import decode, sha256_hex
 
@@ -129,6 +130,7 @@ def test_a_commit_killed_at_any_call_keeps_what_was_told_and_signs_nothing_twice
         seen.look(copy)
         log = open_log(load_settings(copy.folder / "tallybook.toml"))
         log.append([a_reading()])
+        catalog.build(copy.warehouse)
         seen.look(copy)
         kept = {record.sha256 for record in Ledger(copy.warehouse).records()}
         told = set(re.findall(r"kept (\w+)", out))
@@ -147,6 +149,7 @@ def test_a_rotation_killed_at_any_call_leaves_one_key_in_force(history: History)
         seen.look(copy)
         log = open_log(load_settings(copy.folder / "tallybook.toml"))
         log.append([a_reading()])
+        catalog.build(copy.warehouse)
         seen.look(copy)
         newest = list(Ledger(copy.warehouse).records())[-1]
         keys.add(newest.key_id == old)

@@ -20,6 +20,7 @@ from tests.builders import SOME_DEFINITIONS, definitions_json
 from tests.command import TALLYBOOK, environment
 from tests.histories import ORIGIN, History, a_history
 from tests.readers import Reader
+from warehouse import catalog
 from warehouse.checkpoints import read_checkpoints
 from warehouse.ledger import Ledger, read_records
 from warehouse.note import parse_checkpoint
@@ -88,6 +89,7 @@ def test_writers_killed_at_any_moment_lose_nothing(tmp_path: Path) -> None:
 
     log = open_log(load_settings(history.folder / "tallybook.toml"))
     size = log.heal()
+    catalog.build(history.warehouse)
     records = list(log.ledger.records())
     told = [line.split()[1] for line in notes.read_text().splitlines() if line[:4] == "kept"]
     told_of = json.loads(driver.stdout)

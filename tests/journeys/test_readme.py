@@ -211,7 +211,8 @@ def test_an_auditor_needs_a_copy_a_key_and_a_checkpoint(history: Shell, tmp_path
         "2 records of 1 log(s), 1 instance(s): 2 of 2 signatures are good.\n"
         "2 of 2 checkpoints are signed, and the tree has the root of each.\n"
         "Its end agrees with my-anchors/checkpoint.\n"
-        "catalog.duckdb is stale: tallybook catalog makes it anew, before anybody asks it.\n",
+        f"catalog.duckdb reads {history.folder / 'history'}: "
+        "tallybook catalog makes one for here.\n",
         "",
     )
 
