@@ -217,7 +217,8 @@ class SigningLog:
             # longer the history is.
             return [newest] if after == since else self.ledger.checkpoints(self.origin, after)
 
-        checkpoints.complete(self.ledger.layout.checkpoints, self.origin, size, newer)
+        path = self.ledger.layout.checkpoints
+        checkpoints.complete(path, self.origin, size, newer, lacking=bool(newest))
 
     def _heads(self, memory: Memory) -> list[bytes]:
         if not heads_are_due(memory, self.clock()):

@@ -19,7 +19,7 @@ from warehouse.files import flush_folder, open_regular, storing
 from warehouse.note import MalformedNote, notes_in, parse_checkpoint
 
 # Nearly always the newest note is in the last few kilobytes.
-_TAILS: Final = (1 << 12, 1 << 18)
+_TAILS: Final = (1 << 10, 1 << 14, 1 << 18)
 # A note begins after an empty line that no signature follows.
 _BEGINNING: Final = re.compile(rb"\n\n(?!\xe2\x80\x94 )")
 
@@ -27,21 +27,29 @@ _BEGINNING: Final = re.compile(rb"\n\n(?!\xe2\x80\x94 )")
 _OPENING: Final = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
-def complete(path: Path, origin: str, size: int, newer: Callable[[int], Iterable[str]]) -> None:
+def complete(
+    path: Path,
+    origin: str,
+    size: int,
+    newer: Callable[[int], Iterable[str]],
+    *,
+    lacking: bool = False,
+) -> None:
     """See to it that the file has the checkpoints of `origin` up to `size` records.
 
-    `newer` gives those over more records than it is asked with. Raises CannotStore.
+    `newer` gives those over more records than it is asked with; `lacking` says that there are
+    some for sure. Raises CannotStore.
     """
     # A look comes first: where nothing is missing, nothing has to be writable.
-    if _newest_in(path, origin) >= size:
+    if not lacking and _newest_in(path, origin) >= size:
         return
     with storing(path), _locked(path) as file:
         missing_since, end = _find(file, origin)
         if end < os.fstat(file).st_size:
             os.ftruncate(file, end)
         if missing_since < size:
-            lacking = "".join(f"{note}\n" for note in newer(missing_since))
-            _add(file, lacking.encode())
+            missing = "".join(f"{note}\n" for note in newer(missing_since))
+            _add(file, missing.encode())
 
 
 def read_checkpoints(path: Path) -> Iterator[tuple[str, bool]]:

@@ -18,6 +18,7 @@ import errno
 import hashlib
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -118,9 +119,11 @@ class Layout(NamedTuple):
             )
 
     def _epochs(self) -> Iterator[int]:
-        for folder in self.hot.glob("epoch=*"):
-            if name := _EPOCH_NAME.fullmatch(folder.name):
-                yield int(name[1])
+        # Not by glob: every commit asks, and it takes ten times as long.
+        with suppress(OSError):
+            for entry in self.hot.iterdir():
+                if name := _EPOCH_NAME.fullmatch(entry.name):
+                    yield int(name[1])
 
     def _parquet_files(self) -> Iterator[Path]:
         for number in self._epochs():

@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -68,10 +69,10 @@ def moment(text: str) -> datetime:
 def encode(payload: Payload) -> bytes:
     """Return the bytes to sign. Raises NotCanonical for what no reader could be sure of."""
     # Nearly always: what the closed types take back is what `canonical` would have written.
-    with suppress(msgspec.DecodeError, UnicodeEncodeError):
+    with suppress(NotCanonical, UnicodeEncodeError):
         encoded = _CANONICAL.encode(payload)
         if encoded.isascii() and len(encoded) <= MAX_PAYLOAD:
-            _DECODER.decode(encoded)
+            parse(encoded)
             return encoded
     encoded = canonical(msgspec.to_builtins(payload))
     if len(encoded) > MAX_PAYLOAD:
@@ -107,6 +108,8 @@ def _decode_step_by_step(payload: bytes) -> AnyPayload:
     raise NotCanonical("payload is not in canonical form")
 
 
+# A commit looks at its few payloads again and again.
+@lru_cache(maxsize=8)
 def parse(payload: bytes) -> AnyPayload:
     """Read a payload whose bytes are known to be canonical: those this process has encoded.
 
