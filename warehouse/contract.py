@@ -8,6 +8,7 @@ catalogue. What depends on the history (a column per statistic) is filled in her
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from importlib.resources import files
 from typing import Final
 
@@ -24,7 +25,16 @@ VIEWS: Final = (
     "instances",
     "statistics",
     "definitions",
+    "daily",
+    "monthly",
+    "dates",
+    "apps",
+    "apps_monthly",
+    "apps_windows",
+    "environment_changes",
 )
+# What several views are made of, and none by itself.
+_PARTS: Final = ("app_lists",)
 # What Unleash's checksum is computed over, in this order, nothing between.
 CHECKSUMMED: Final = (
     "users",
@@ -46,12 +56,14 @@ class ViewInputs:
     """What the views of one warehouse depend on.
 
     `records` is the table function that reads them; `statistics` are the names seen
-    in the history, labels included; `definitions` are in the order they came.
+    in the history, labels included; `definitions` are in the order they came. With `as_of`
+    (UTC, without a zone) the views show what had been recorded until then, and nothing else.
     """
 
     records: str
     statistics: tuple[str, ...]
     definitions: dict[str, Definitions]
+    as_of: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -123,7 +135,7 @@ def text(value: str) -> str:
 
 def fingerprint() -> str:
     """Name what this release's views are made of: another name means other views."""
-    made_of = ["contract.py", *(f"views/{view}.sql" for view in VIEWS)]
+    made_of = ["contract.py", *(f"views/{name}.sql" for name in (*VIEWS, *_PARTS))]
     return sha256_hex(b"".join(files("warehouse").joinpath(name).read_bytes() for name in made_of))
 
 
@@ -134,13 +146,21 @@ def _fill(sql: str, filled: dict[str, str]) -> str:
 
 def _fillings(inputs: ViewInputs, columns: tuple[Column, ...]) -> dict[str, str]:
     return {
-        "records": inputs.records,
+        "records": known_on(inputs.as_of, inputs.records),
         "checksum": _checksum(),
         "statistic_columns": ",\n    ".join(column.sql for column in columns) or "NULL AS nothing",
         "statistic_rows": _values([_statistic_row(column) for column in columns], width=9),
         "definition_rows": _values(list(_definition_rows(inputs)), width=9),
         "definition_hashes": _values(list(_definition_hashes(inputs)), width=3),
+        **{part: f"(\n{_file(part)})" for part in _PARTS},
     }
+
+
+def known_on(as_of: datetime | None, rows: str) -> str:
+    """Leave out of `rows`, which have a column recorded_at, what was not recorded by then."""
+    if as_of is None:
+        return rows
+    return f"(SELECT * FROM {rows} WHERE recorded_at <= TIMESTAMP {text(as_of.isoformat(' '))})"
 
 
 def _checksum() -> str:
