@@ -6,6 +6,7 @@ Nothing heavy is imported here, and DuckDB least of all: a question may take its
 import os
 import select
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -182,8 +183,12 @@ class Asking:
 
     def _died(self, process: subprocess.Popen[bytes]) -> QueryFailure:
         _, said = process.communicate()
-        if process.returncode < 0:
+        if -process.returncode in {signal.SIGKILL, signal.SIGABRT}:
+            # By the kernel, or by a library that got no more memory.
             return _failure(too_much(self.terms.memory))
+        if process.returncode < 0:
+            name = signal.Signals(-process.returncode).name
+            return QueryFailure(f"the question ended the process that was to answer it: {name}")
         *_, last = [f"exit code {process.returncode}", *said.decode(errors="replace").splitlines()]
         return QueryFailure(f"the process that answers has ended: {last}")
 
