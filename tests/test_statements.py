@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from warehouse.sql.statements import is_ended, split
+from warehouse.sql.statements import is_ended, is_farewell, split
 
 TEXTS = [
     "'a;b'",
@@ -34,7 +34,8 @@ def test_what_has_no_end_yet_goes_on(begun: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "typed", ["", "  \n", "\\d", "  \\d daily", "SELECT 1;", "SELECT 1; -- done", "SELECT 1; /* x"]
+    "typed",
+    ["", "  \n", "\\d", "  \\d daily", "exit", "SELECT 1;", "SELECT 1; -- done", "SELECT 1; /* x"],
 )
 def test_nothing_more_is_to_be_typed(typed: str) -> None:
     assert is_ended(typed)
@@ -58,3 +59,13 @@ def test_any_text_can_be_typed(typed: str) -> None:
 
     assert all(each == each.strip() and each for each in found.ended)
     assert is_ended(typed + "\n'\"*/$$;") in {True, False}
+
+
+@pytest.mark.parametrize("typed", ["\\q", " \\q ; ", "exit", "QUIT;", "Exit"])
+def test_there_are_words_to_leave_with(typed: str) -> None:
+    assert is_farewell(typed)
+
+
+@pytest.mark.parametrize("typed", ["", "\\", "SELECT exit", "exits", "\\d"])
+def test_other_words_are_none_of_them(typed: str) -> None:
+    assert not is_farewell(typed)

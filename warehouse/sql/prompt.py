@@ -27,7 +27,7 @@ from warehouse.sql.completion import Words, completions
 from warehouse.sql.describe import WORDS, description
 from warehouse.sql.memory import history_file
 from warehouse.sql.printing import print_answer
-from warehouse.sql.statements import is_ended, split
+from warehouse.sql.statements import is_ended, is_farewell, split
 from warehouse.sql.wire import Question
 
 _WELCOME: Final = "Questions in SQL end with a semicolon. \\? lists the commands, \\q ends."
@@ -89,7 +89,7 @@ class Prompt:
     def _heed(self, typed: str) -> bool:
         """Do what was typed; False where it was the end."""
         typed = typed.strip()
-        if typed.rstrip(";").strip().lower() in {"\\q", "quit", "exit"}:
+        if is_farewell(typed):
             return False
         try:
             if typed.startswith("\\"):

@@ -35,8 +35,13 @@ def split(text: str) -> Split:
     return Split([each for each in ended if each], text[begun:].strip())
 
 
+def is_farewell(text: str) -> bool:
+    """Whether that is a word to leave the prompt with."""
+    return text.strip().rstrip(";").strip().lower() in {"\\q", "quit", "exit"}
+
+
 def is_ended(text: str) -> bool:
     """Whether there is nothing more to type: a command, nothing at all, or the last semicolon."""
-    if text.lstrip().startswith("\\"):
+    if text.lstrip().startswith("\\") or is_farewell(text):
         return True
     return not _COMMENT.sub("", split(text).rest).strip()
