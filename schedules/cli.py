@@ -19,6 +19,7 @@ import etl.cli
 import etl.keys.cli
 import warehouse.cli
 import warehouse.proofs.cli
+import warehouse.sealed.cli
 from warehouse.door import Door, Whereabouts
 from warehouse.errors import Failure
 
@@ -86,6 +87,7 @@ for command in (
     *etl.keys.cli.COMMANDS,
     *warehouse.cli.COMMANDS,
     *warehouse.proofs.cli.COMMANDS,
+    *warehouse.sealed.cli.COMMANDS,
 ):
     tallybook.add_command(command)
 

@@ -53,7 +53,7 @@ class Attack:
 
 def file_of(world: World, index: int, origin: str = ORIGIN) -> Path:
     """The file that holds a record of a log."""
-    files = [f for f in world.layout.hot_files() if f.path in world.files(origin)]
+    files = [f for f in world.layout.record_files() if f.path in world.files(origin)]
     return max(f for f in files if f.first_index <= index).path
 
 

@@ -295,7 +295,7 @@ class History:
 
     def files(self) -> list[Path]:
         """The files of the commits, genesis first."""
-        return [file.path for file in self.ledger.layout.hot_files()]
+        return [file.path for file in self.ledger.layout.record_files()]
 
     def verify(
         self, *trusted: PublicKey, vouched: bool = True, scope: Scope | None = None

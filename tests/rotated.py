@@ -97,7 +97,7 @@ def a_rotated_history(folder: Path, algorithm: str = ED25519) -> Rotated:
 
 
 def files_of(root: Path) -> list[Path]:
-    return [file.path for file in Layout(root).hot_files()]
+    return [file.path for file in Layout(root).record_files()]
 
 
 def rebuild(

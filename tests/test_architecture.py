@@ -35,6 +35,10 @@ PURE = (
     "warehouse/merkle_proofs",
     "warehouse/note",
     "warehouse/payload",
+    "warehouse/relations",
+    "warehouse/sealed/names",
+    "warehouse/sealed/parts",
+    "warehouse/sealed/plan",
     "warehouse/proofs/proof",
     "warehouse/record",
 )

@@ -102,7 +102,7 @@ class Ledger:
 
     def end_of(self, origin: str) -> int:
         """How many records of this log there are: one more than the newest index, or 0."""
-        mine = [f for f in self.layout.hot_files() if f.log_key == log_key(origin)]
+        mine = [f for f in self.layout.record_files() if f.log_key == log_key(origin)]
         if not mine:
             return 0
         newest = mine[-1]
@@ -110,13 +110,13 @@ class Ledger:
 
     def checkpoints(self, origin: str, after: int) -> Iterator[str]:
         """The checkpoints of this log over more than `after` records, in order."""
-        for file in self.layout.hot_files():
+        for file in self.layout.record_files():
             if file.log_key == log_key(origin) and file.first_index >= after:
                 yield from checkpoints_in(file.path)
 
     def records(self) -> Iterator[Record]:
         """Every record of every log, in order. Raises Unreadable for a damaged file."""
-        for file in self.layout.hot_files():
+        for file in self.layout.record_files():
             yield from read_records(file.path)
 
 
