@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.builders import History, a_history
+from warehouse.contract import VIEWS
 from warehouse.errors import NoWarehouse, QueryFailure
 from warehouse.query import Answer, ask
 
@@ -151,8 +152,8 @@ def test_a_wrong_question_is_explained(history: History, question: str, reason: 
 
     assert str(refusal.value).startswith(reason)
     assert refusal.value.hint == (
-        "The views are ledger, snapshots, statistic_values, latest, gaps, instances, "
-        "statistics and definitions; DESCRIBE snapshots lists the columns of one."
+        f"The views are {', '.join(VIEWS[:-1])} and {VIEWS[-1]}; "
+        "DESCRIBE snapshots lists the columns of one."
     )
 
 

@@ -12,6 +12,8 @@ name absolute ones; a warehouse that was moved gets its catalogue anew.
 import os
 from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import replace as replace_fields
+from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
@@ -90,21 +92,31 @@ def ensure(root: Path) -> None:
             raise
 
 
-def build(root: Path, *, mount: "Mount | None" = None, to: Path | None = None) -> Path:
+def build(
+    root: Path,
+    *,
+    mount: "Mount | None" = None,
+    to: Path | None = None,
+    as_of: datetime | None = None,
+) -> Path:
     """Build the catalogue of the warehouse in `root` and return where it is.
 
     `mount` says where its readers will find the warehouse, `to` names another file to
-    write it to; both for warehouses that are read elsewhere.
+    write it to; both for warehouses that are read elsewhere. With `as_of` (UTC, without a
+    zone) its views show what had been recorded by then: never in place of the own one.
     """
+    if as_of and not to:
+        raise ValueError("a catalogue of an earlier time needs a file of its own")
     layout = Layout(root)
     layout.require()
     if to:
-        _publish(layout, _stamp_now(layout), to, to.parent, mount)
+        stamp = _known_stamp(layout) if as_of else _stamp_now(layout)
+        _publish(layout, replace_fields(_inputs(layout, stamp, mount), as_of=as_of), to, mount)
         return to
     layout.make_drafts()
     while True:
         stamp = _stamp_now(layout)
-        _publish(layout, stamp, layout.catalog, layout.drafts, mount)
+        _publish(layout, _inputs(layout, stamp, mount), layout.catalog, mount)
         stamp_draft = layout.drafts / f"catalog.json.{os.getpid()}"
         replace(layout.catalog_stamp, stamp_draft, msgspec.json.encode(stamp))
         # Whoever seals meanwhile may have put a newer one there, which this one has replaced.
@@ -112,12 +124,11 @@ def build(root: Path, *, mount: "Mount | None" = None, to: Path | None = None) -
             return layout.catalog
 
 
-def _publish(
-    layout: Layout, stamp: Stamp, target: Path, drafts: Path, mount: "Mount | None"
-) -> None:
+def _publish(layout: Layout, inputs: ViewInputs, target: Path, mount: "Mount | None") -> None:
+    drafts = layout.drafts if target == layout.catalog else target.parent
     draft = drafts / f".{target.name}.{os.getpid()}"
     try:
-        _write(draft, _inputs(layout, stamp, mount), mount)
+        _write(draft, inputs, mount)
         adopt(target, draft)
     finally:
         with suppress(OSError):
@@ -270,6 +281,12 @@ def _is_current(stamp: Stamp, layout: Layout) -> bool:
 
 def _definition_names(layout: Layout) -> list[str]:
     return sorted(path.stem for path in layout.definitions.glob("*.json"))
+
+
+def _known_stamp(layout: Layout) -> Stamp:
+    # To ask all files which statistics there are would take longer than most questions do.
+    stamp = read_stamp(layout)
+    return stamp if stamp and _is_current(stamp, layout) else _stamp_now(layout)
 
 
 def _stamp_now(layout: Layout) -> Stamp:

@@ -66,6 +66,11 @@ class Moment(click.ParamType[datetime]):
         return found
 
 
+as_of_option = click.option(
+    "--as-of", type=Moment(end_of_day=True), help="As the history was known then, UTC."
+)
+
+
 @click.command(epilog="Example: tallybook show --source prod --at 2026-03-01")
 @click.option("--source", metavar="NAME", help="One source; default: all of the history.")
 @click.option("--at", type=Moment(end_of_day=True), help="As it was then; default: the newest.")
@@ -135,9 +140,17 @@ def trend(
     show_default=True, help="How to print the rows.",
 )  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
+@as_of_option
 @warehouse_option
 @pass_door
-def sql(door: Door, query: str, form: str, as_json: bool, warehouse: str | None) -> None:
+def sql(
+    door: Door,
+    query: str,
+    form: str,
+    as_json: bool,
+    as_of: datetime | None,
+    warehouse: str | None,
+) -> None:
     """Ask the history a question in SQL.
 
     One statement in DuckDB's dialect, read-only.
@@ -148,7 +161,7 @@ def sql(door: Door, query: str, form: str, as_json: bool, warehouse: str | None)
     from warehouse.query import ask
     from warehouse.terminal import answer_csv, answer_table, cell, console
 
-    answer = ask(door.warehouse(warehouse), query)
+    answer = ask(door.warehouse(warehouse), query, as_of=as_of)
     if as_json or form == "json":
         click.echo(json.dumps(answer.as_dicts(), indent=2, default=cell))
     elif form == "csv":
@@ -243,11 +256,17 @@ def verify(
 @click.command(epilog="Example: tallybook catalog --root /mnt/history --to elsewhere.duckdb")
 @click.option("--root", metavar="PATH", help="Where its readers will find the warehouse.")
 @click.option("--to", metavar="FILE", help="Write it to another file.")
+@as_of_option
 @json_option
 @warehouse_option
 @pass_door
 def catalog(
-    door: Door, root: str | None, to: str | None, as_json: bool, warehouse: str | None
+    door: Door,
+    root: str | None,
+    to: str | None,
+    as_of: datetime | None,
+    as_json: bool,
+    warehouse: str | None,
 ) -> None:
     """Build catalog.duckdb anew.
 
@@ -260,9 +279,11 @@ def catalog(
         raise click.BadParameter(f"expected an absolute path, found {root!r}", param_hint="--root")
     if root and not to:
         raise click.UsageError("--root makes a catalogue for another place: say --to FILE as well")
+    if as_of and not to:
+        raise click.UsageError("--as-of makes a catalogue of another time: say --to FILE as well")
     here = door.warehouse(warehouse).resolve()
     mount = Mount(Path(root), here) if root else None
-    made = build(here, mount=mount, to=Path(to).absolute() if to else None)
+    made = build(here, mount=mount, to=Path(to).absolute() if to else None, as_of=as_of)
     click.echo(json.dumps({"catalog": str(made)}) if as_json else str(made))
 
 

@@ -8,6 +8,7 @@ catalogue. What depends on the history (a column per statistic) is filled in her
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from importlib.resources import files
 from typing import Final
 
@@ -25,7 +26,16 @@ VIEWS: Final = (
     "instances",
     "statistics",
     "definitions",
+    "daily",
+    "monthly",
+    "dates",
+    "apps",
+    "apps_monthly",
+    "apps_windows",
+    "environment_changes",
 )
+# What several views are made of, and none by itself.
+_PARTS: Final = ("app_lists",)
 # What Unleash's checksum is computed over, in this order, nothing between.
 CHECKSUMMED: Final = (
     "users",
@@ -47,12 +57,14 @@ class ViewInputs:
     """What the views of one warehouse depend on.
 
     `files` hold the records; `statistics` are the names seen in the history, labels
-    included; `definitions` are in the order they came.
+    included; `definitions` are in the order they came. With `as_of` (UTC, without a zone)
+    the views show what had been recorded until then, and nothing else.
     """
 
     files: Files
     statistics: tuple[str, ...]
     definitions: dict[str, Definitions]
+    as_of: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -114,7 +126,8 @@ def _file(view: str) -> str:
 
 def fingerprint() -> str:
     """Name what this release's views are made of: another name means other views."""
-    made_of = ["contract.py", "relations.py", *(f"views/{view}.sql" for view in VIEWS)]
+    views = [f"views/{name}.sql" for name in (*VIEWS, *_PARTS)]
+    made_of = ["contract.py", "relations.py", *views]
     return sha256_hex(b"".join(files("warehouse").joinpath(name).read_bytes() for name in made_of))
 
 
@@ -125,15 +138,25 @@ def _fill(sql: str, filled: dict[str, str]) -> str:
 
 def _fillings(inputs: ViewInputs, columns: tuple[Column, ...]) -> dict[str, str]:
     return {
-        "record_rows": record_rows(inputs.files),
-        "snapshot_rows": snapshot_rows(inputs.files, [(c.statistic, c.name) for c in columns]),
-        "value_rows": value_rows(inputs.files),
+        "record_rows": known_on(inputs.as_of, record_rows(inputs.files)),
+        "snapshot_rows": known_on(
+            inputs.as_of, snapshot_rows(inputs.files, [(c.statistic, c.name) for c in columns])
+        ),
+        "value_rows": known_on(inputs.as_of, value_rows(inputs.files)),
         "checksum": _checksum(columns),
         "statistic_columns": ",\n    ".join(column.sql for column in columns) or "NULL AS nothing",
         "statistic_rows": _values([_statistic_row(column) for column in columns], width=9),
         "definition_rows": _values(list(_definition_rows(inputs)), width=9),
         "definition_hashes": _values(list(_definition_hashes(inputs)), width=3),
+        **{part: f"(\n{_file(part)})" for part in _PARTS},
     }
+
+
+def known_on(as_of: datetime | None, rows: str) -> str:
+    """Leave out of `rows`, which have a column recorded_at, what was not recorded by then."""
+    if as_of is None:
+        return rows
+    return f"(SELECT * FROM {rows} WHERE recorded_at <= TIMESTAMP {text(as_of.isoformat(' '))})"
 
 
 def _checksum(columns: Iterable[Column]) -> str:
