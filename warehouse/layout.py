@@ -16,9 +16,11 @@ every retry, and a name can be created only once.
 
 import errno
 import hashlib
+import os
 import re
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -84,7 +86,7 @@ class Layout(NamedTuple):
     def holds(self, origin: str, first_index: int) -> bool:
         """Whether there is a commit of this log that begins at `first_index`."""
         name = self.hot_name(origin, first_index)
-        return any((self.epoch(number) / name).exists() for number in self._epochs())
+        return any(os.access(f"{self.epoch(number)}/{name}", os.F_OK) for number in self._epochs())
 
     def hot_files(self) -> list[HotFile]:
         """Every commit's file, by log and position, without a hole while somebody writes."""
@@ -119,9 +121,9 @@ class Layout(NamedTuple):
             )
 
     def _epochs(self) -> Iterator[int]:
-        # Not by glob: every commit asks, and it takes ten times as long.
-        with suppress(OSError):
-            for entry in self.hot.iterdir():
+        # Not by glob: every commit asks, and it takes twenty times as long.
+        with suppress(OSError), os.scandir(self.hot) as entries:
+            for entry in entries:
                 if name := _EPOCH_NAME.fullmatch(entry.name):
                     yield int(name[1])
 
@@ -135,6 +137,7 @@ def as_glob(path: Path) -> str:
     return re.sub(r"([*?\[])", r"[\1]", str(path))
 
 
+@lru_cache(maxsize=64)
 def log_key(origin: str) -> str:
     """Return what names a log in file names: 16 hex digits of its origin's SHA-256."""
     return hashlib.sha256(origin.encode()).hexdigest()[:16]
