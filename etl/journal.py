@@ -40,7 +40,7 @@ class JournalFile:
     def read(self) -> Journal:
         """As `read_journal`."""
         content = _content(self._path)
-        if not (self._known and self._known.is_what(content)):
+        if not self._known or self._known.content != content:
             self._known = _understood(content, self._path)
         return self._known.journal
 
@@ -51,10 +51,10 @@ class JournalFile:
         # A copy that is a hard link to the file must stay what it was.
         if following and self._path.stat().st_nlink == 1:
             start, now = following
-            files.overwrite(self._path, start, memoryview(now.content)[start:])
+            files.overwrite(self._path, start, memoryview(now.content)[start : now.end])
         else:
             now = written(journal)
-            files.replace(self._path, _draft_of(self._path), now.with_room, mode=0o600)
+            files.replace(self._path, _draft_of(self._path), now.content, mode=0o600)
         self._known = now
 
     def sweep(self) -> None:

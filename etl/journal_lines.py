@@ -16,6 +16,7 @@ batch, or blocks of one: it was never signed, and it is as good as room. Anythin
 import base64
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final, NamedTuple
@@ -76,25 +77,16 @@ class Journal:
 
 
 class Written(NamedTuple):
-    """A journal as its file has it: `content` is what counts, `size` includes the room.
+    """A journal as its file has it: what counts of `content` ends at `end`, the rest is room.
 
-    `state` is the length of the first line; `clean` says that there is nothing but room behind.
+    `state` is the length of the first line; `clean` says that there is nothing in the room.
     """
 
     journal: Journal
     content: bytes
-    size: int
+    end: int
     state: int
     clean: bool = True
-
-    def is_what(self, content: bytes) -> bool:
-        """Whether the file, which is `content` now, still says this and no more."""
-        return content == self.with_room
-
-    @property
-    def with_room(self) -> bytes:
-        """The whole file."""
-        return self.content.ljust(self.size, b"\n")
 
     def followed_by(self, journal: Journal) -> tuple[int, "Written"] | None:
         """What the file says with one more batch, which begins at that place.
@@ -102,19 +94,20 @@ class Written(NamedTuple):
         None where it has to be written anew: for want of room, or because the batches are
         longer by now than the state that saves reading them.
         """
-        start = _next_block(len(self.content))
-        lines = _with_checksum(self.content[-_CHECKSUM:], journal.batch)
+        start = _next_block(self.end)
+        lines = _with_checksum(journal.batch, after=self.content[self.end - _CHECKSUM : self.end])
+        end = start + len(lines)
         if (
             journal.before is not self.journal.memory
             or journal.signed
             or self.journal.signed
             or not self.clean
-            or start + len(lines) > self.size
+            or end > len(self.content)
             or start - self.state > max(_ROOM, self.state)
         ):
             return None
-        content = b"%b%b%b" % (self.content, b"\n" * (start - len(self.content)), lines)
-        return start, self._replace(journal=journal, content=content)
+        content = b"%b%b%b" % (self.content[:start], lines, self.content[end:])
+        return start, self._replace(journal=journal, content=content, end=end)
 
 
 class _Signed(msgspec.Struct, frozen=True):
@@ -153,8 +146,8 @@ def written(journal: Journal) -> Written:
             signed=_in_base64(journal.signed) if journal.signed else None,
         )
     )
-    content = _with_checksum(b"", (state, *journal.batch))
-    return Written(journal, content, _next_block(len(content)) + _ROOM, len(state))
+    content = _with_checksum((state, *journal.batch), room=True)
+    return Written(journal, content, len(content) - _ROOM, len(state))
 
 
 def with_checksum(lines: bytes) -> bytes:
@@ -180,7 +173,7 @@ def understood(content: bytes) -> Written:
     journal = Journal(memory, batches[-1], signed)
     # Grown here, where what is damaged in it is told by name.
     _ = journal.memory
-    return Written(journal, content[:end], len(content), len(first), not content[end:].strip(b"\n"))
+    return Written(journal, content, end, len(first), not content[end:].strip(b"\n"))
 
 
 def _batches(content: bytes) -> tuple[list[tuple[bytes, ...]], int]:
@@ -211,11 +204,14 @@ def _batch_at(content: bytes, start: int, before: bytes) -> tuple[tuple[bytes, .
     return (tuple(lines), at + _CHECKSUM) if lines and content.startswith(last, at) else None
 
 
-def _with_checksum(before: bytes, lines: tuple[bytes, ...]) -> bytes:
-    text = b"\n".join([*lines, b""])
-    checksum = hashlib.sha256(before)
-    checksum.update(text)
-    return b"%b%b\n" % (text, checksum.hexdigest().encode())
+def _with_checksum(lines: Sequence[bytes], *, after: bytes = b"", room: bool = False) -> bytes:
+    checksum = hashlib.sha256(after)
+    for line in lines:
+        checksum.update(line)
+        checksum.update(b"\n")
+    # In one go: a batch of ten thousand has tens of megabytes.
+    last = checksum.hexdigest().encode()
+    return b"\n".join([*lines, last, b"\n" * _ROOM if room else b""])
 
 
 def _next_block(end: int) -> int:

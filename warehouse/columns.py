@@ -107,10 +107,21 @@ def _texts(maps: Sequence[dict[str, str] | None]) -> pa.Array:
     return _map(maps, _text(items), HOT_SCHEMA.field("remarks").type)
 
 
+def _keys(maps: Sequence[Mapping[str, object] | None]) -> pa.Array:
+    # Thousands of records have the same statistics: their names are made into an array once.
+    known: dict[tuple[str, ...], pa.Array] = {}
+    arrays = []
+    for names in map(tuple, filter(None, maps)):
+        if names not in known:
+            known[names] = _text(names)
+        arrays.append(known[names])
+    return pa.concat_arrays(arrays) if arrays else _text([])
+
+
 def _map(
     maps: Sequence[Mapping[str, object] | None], items: pa.Array, kind: pa.DataType
 ) -> pa.Array:
-    keys = _text(list(chain.from_iterable(filter(None, maps))))
+    keys = _keys(maps)
     ends = accumulate(len(m) if m else 0 for m in maps)
     starts = [None if m is None else end - len(m) for m, end in zip(maps, ends, strict=True)]
     offsets = pa.array([*starts, len(keys)], pa.int32())
