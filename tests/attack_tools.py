@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from etl.journal import STATE_FILE, Journal, Memory, write_journal
+from etl.journal import STATE_FILE, Journal, write_journal
 from etl.log import sign_checkpoint
+from etl.memory import Memory
 from etl.signing import KeySigner
 from tests.attack_world import SECOND, World, note_of
 from tests.builders import ORIGIN, PROD, a_snapshot, tamper, write_rows

@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from etl.journal import Memory
 from etl.keys.change import rotate
 from etl.log import sign_checkpoint
+from etl.memory import Memory
 from etl.signing import KeySigner
 from etl.statistic import Unavailable
 from tests.builders import (

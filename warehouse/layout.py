@@ -21,6 +21,7 @@ import hashlib
 import os
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -98,10 +99,11 @@ class Layout(NamedTuple):
     def holds(self, origin: str, first_index: int) -> bool:
         """Whether there is a commit of this log that begins at `first_index`."""
         name = self.hot_name(origin, first_index)
-        if any((self.epoch(number) / name).exists() for number in self.epochs()):
+        if any(os.access(f"{self.epoch(number)}/{name}", os.F_OK) for number in self.epochs()):
             return True
         commit = Commit(log_key(origin), first_index)
-        return any(part.holds(commit) for part in self.parts())
+        sealed = map(part_of, self.part_names("ledger"))
+        return any(part.holds(commit) for part in sealed if part)
 
     def record_files(self) -> list[RecordFile]:
         """Every file of records that counts, by log and position, without a hole meanwhile."""
@@ -196,6 +198,7 @@ def as_glob(path: Path) -> str:
     return re.sub(r"([*?\[])", r"[\1]", str(path))
 
 
+@lru_cache(maxsize=64)
 def log_key(origin: str) -> str:
     """Return what names a log in file names: 16 hex digits of its origin's SHA-256."""
     return hashlib.sha256(origin.encode()).hexdigest()[:16]
