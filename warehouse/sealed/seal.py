@@ -9,7 +9,7 @@ meanwhile, and need not wait.
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -25,7 +25,7 @@ from warehouse.sealed.parts import KINDS, Part
 from warehouse.sealed.plan import MOST_RECORDS, Piece, fold
 from warehouse.sealed.shapes import values_of, wide_of
 from warehouse.sealed.sweeping import sweep
-from warehouse.sealed.writing import write_ledger, write_values, write_wide
+from warehouse.sealed.writing import in_groups, write_values, write_wide, writing_ledger
 
 LOCK_FILE: Final = "seal.lock"
 GRACE_SECONDS: Final = 24 * 3600
@@ -120,11 +120,7 @@ def _make(layout: Layout, part: Part, pieces: Sequence[Piece]) -> None:
     paths = [Path(piece.path) for piece in pieces]
     drafts = {kind: layout.drafts / f"seal-{kind}-{part.first}-{os.getpid()}" for kind in KINDS}
     try:
-        with ThreadPoolExecutor(2) as pool:
-            # Both read the same files; neither needs what the other one reads.
-            records = pool.submit(write_ledger, drafts["ledger"], _tables(paths))
-            _write_sorted(drafts, paths)
-            records.result()
+        _write(drafts, _tables(paths))
         # In this order: a part counts from its `ledger` on.
         for kind in ("values", "wide", "ledger"):
             adopt(layout.part(part, kind), drafts[kind])
@@ -133,15 +129,32 @@ def _make(layout: Layout, part: Part, pieces: Sequence[Piece]) -> None:
             draft.unlink(missing_ok=True)
 
 
-def _write_sorted(drafts: Mapping[str, Path], paths: Sequence[Path]) -> None:
-    wide = wide_of(_tables(paths, columns=[*FIXED, "type", "stats"]))
-    write_wide(drafts["wide"], wide)
-    write_values(drafts["values"], values_of(wide))
+def _write(drafts: Mapping[str, Path], tables: Iterable[pa.Table]) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        with writing_ledger(drafts["ledger"]) as write:
+            wide = wide_of(_written_meanwhile(in_groups(tables), write, pool))
+        written = pool.submit(write_wide, drafts["wide"], wide)
+        write_values(drafts["values"], values_of(wide))
+        written.result()
 
 
-def _tables(paths: Iterable[Path], columns: list[str] | None = None) -> Iterator[pa.Table]:
+def _written_meanwhile(
+    tables: Iterable[pa.Table], write: Callable[[pa.Table], None], pool: Executor
+) -> Iterator[pa.Table]:
+    """What sorted files are made of; while that is done, the whole table is written."""
+    before: Future[None] | None = None
+    for table in tables:
+        if before:
+            before.result()
+        before = pool.submit(write, table)
+        yield table.select([*FIXED, "type", "stats"])
+    if before:
+        before.result()
+
+
+def _tables(paths: Iterable[Path]) -> Iterator[pa.Table]:
     for path in paths:
         opened = open_hot(path)
         for group in range(opened.num_row_groups):
             with reading(path):
-                yield opened.read_row_group(group, columns=columns)
+                yield opened.read_row_group(group)

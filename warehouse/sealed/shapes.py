@@ -68,27 +68,44 @@ def _wide(table: pa.Table) -> Iterator[pa.Table]:
     if not snapshots.num_rows:
         return
     maps = pa.concat_arrays(snapshots["stats"].chunks)
+    if (names := _same_names(maps)) is not None:
+        yield _columns(snapshots, names)
+        return
     keys = pc.binary_join(pa.ListArray.from_arrays(maps.offsets, maps.keys), _BETWEEN)
-    if keys.null_count:
+    if keys.null_count or maps.null_count:
         raise Unfoldable("a snapshot is there without statistics", hint=_VERIFY)
     kinds = keys.dictionary_encode()
     for number, kind in enumerate(kinds.dictionary.to_pylist()):
         mine = snapshots.filter(pc.equal(kinds.indices, number)).combine_chunks()
-        yield pa.table({name: mine[name] for name in FIXED} | _by_statistic(mine["stats"], kind))
+        yield _columns(mine, kind.split(_BETWEEN) if kind else [])
 
 
-def _by_statistic(maps: pa.ChunkedArray, kind: str) -> dict[str, pa.Array]:
-    entries = pa.concat_arrays(maps.chunks)
+def _same_names(maps: pa.MapArray) -> list[str] | None:
+    """The names in every map, where all have the same: as those of one instance mostly do."""
+    offsets = maps.offsets
+    count = offsets[1].as_py() - offsets[0].as_py()
+    lengths = pc.subtract(offsets.slice(1), offsets.slice(0, len(maps)))
+    keys = maps.keys.slice(offsets[0].as_py(), count * len(maps))
+    alike = pc.all(pc.equal(lengths, count)).as_py() and not maps.null_count
+    if not alike or not keys.slice(count).equals(keys.slice(0, len(keys) - count)):
+        return None
+    names: list[str] = keys.slice(0, count).to_pylist()
+    return names
+
+
+def _columns(snapshots: pa.Table, names: list[str]) -> pa.Table:
+    """What is beside the statistics, and a column for each of these, which all rows have."""
+    entries = pa.concat_arrays(snapshots["stats"].chunks)
     first, last = entries.offsets[0].as_py(), entries.offsets[-1].as_py()
-    names = kind.split(_BETWEEN) if last > first else []
     # Of a slice, Arrow keeps the items of the whole.
     items = entries.items.slice(first, last - first)
-    if items.null_count or len(names) * len(entries) != len(items):
+    if items.null_count or None in names or len(names) * len(entries) != len(items):
         raise Unfoldable("a statistic is there without a name or a value", hint=_VERIFY)
     if beside := next((name for name in FIXED if name in names), None):
         raise _unfoldable(beside, beside)
     rows = pa.FixedSizeListArray.from_arrays(items, max(1, len(names)))
-    return {name: pc.list_element(rows, place) for place, name in enumerate(names)}
+    statistics = {name: pc.list_element(rows, place) for place, name in enumerate(names)}
+    return pa.table({name: snapshots[name] for name in FIXED} | statistics)
 
 
 def _filled(table: pa.Table, schema: pa.Schema) -> pa.Table:

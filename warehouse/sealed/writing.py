@@ -4,7 +4,8 @@ Only the columns that queries look rows up by have minima and maxima. A reader l
 whole row groups by them, so that verification compares every one of them with the rows.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -39,11 +40,11 @@ FORMS: Final = {
 }
 
 
-def write_ledger(path: Path, tables: Iterable[pa.Table]) -> None:
-    """Write the records of a part in their order, as they were committed."""
+@contextmanager
+def writing_ledger(path: Path) -> Iterator[Callable[[pa.Table], None]]:
+    """Write the records of a part as they were committed: give what takes a group at a time."""
     with storing(path), _writer(path, "ledger", HOT_SCHEMA) as writer:
-        for table in _regrouped(tables, FORMS["ledger"].group_rows):
-            writer.write_table(table)
+        yield writer.write_table
 
 
 def write_wide(path: Path, wide: pa.Table) -> None:
@@ -80,7 +81,9 @@ def _writer(path: Path, kind: str, schema: pa.Schema) -> pq.ParquetWriter:
     )
 
 
-def _regrouped(tables: Iterable[pa.Table], rows: int) -> Iterator[pa.Table]:
+def in_groups(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """The rows of tables, as many at a time as a group of a `ledger` has."""
+    rows = FORMS["ledger"].group_rows
     waiting: list[pa.Table] = []
     count = 0
     for table in tables:
