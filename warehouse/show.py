@@ -37,18 +37,19 @@ def _known(root: Path, snapshot: Snapshot) -> dict[str, Definition]:
 
 
 def _bars(root: Path, snapshot: Snapshot) -> dict[str, str]:
-    """The last days of each statistic as bars: a day's last value, a space where it has none."""
+    """The last days of each statistic as bars; none where there is a single day."""
     until = datetime.fromisoformat(snapshot.taken_at).replace(tzinfo=None)
     with asking(root) as ask:
         days = read_last_days(ask, snapshot.instance, until, _DAYS)
-    return {name: day_bars(values) for name, values in days.items() if len(values) > 1}
+    several = {name: values for name, values in days.items() if len(values) > 1}
+    return {name: day_bars(values, until.date()) for name, values in several.items()}
 
 
-def day_bars(values: Mapping[date, float]) -> str:
-    """One bar per day from the first of them to the last."""
+def day_bars(values: Mapping[date, float], until: date) -> str:
+    """One bar per day from the first of them on, a space for a day that has no value."""
     bars = dict(zip(values, sparkline(list(values.values())), strict=True))
-    first, last = min(values), max(values)
-    every = (first + timedelta(days=number) for number in range((last - first).days + 1))
+    first = min(values)
+    every = (first + timedelta(days=number) for number in range((until - first).days + 1))
     return "".join(bars.get(day, " ") for day in every)
 
 

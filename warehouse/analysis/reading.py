@@ -19,7 +19,7 @@ from warehouse.analysis.gaps import MissedSlot
 from warehouse.analysis.names import resolve
 from warehouse.analysis.periods import Unit
 from warehouse.analysis.seats import LICENSED, Row
-from warehouse.analysis.series import Series, Sighting, Statistic, make_series
+from warehouse.analysis.series import OBSERVED, Series, Sighting, Statistic, make_series
 from warehouse.contract import quoted, text
 from warehouse.errors import QueryFailure
 from warehouse.history import no_snapshot_of
@@ -137,16 +137,16 @@ def read_hashes(ask: Ask, sets: Sequence[str]) -> dict[tuple[str, str], str]:
 def read_last_days(
     ask: Ask, instance: Instance, until: datetime, days: int
 ) -> dict[str, dict[date, float]]:
-    """The last value of each of the last days of an instance, by statistic, oldest first.
+    """The last observed value of each of the last days of an instance, by statistic.
 
-    A day without a value is left out.
+    Oldest first; a day without a value is left out.
     """
     begin = datetime.combine(until.date(), time()) - timedelta(days=days - 1)
     within = Range((instance.name,), begin, until)
     rows = ask(
         "SELECT statistic, taken_at::DATE AS day, arg_max(value, taken_at) FROM statistic_values "
         f"WHERE {within.condition()} AND instance_id = {text(instance.id)} "
-        "GROUP BY ALL ORDER BY day"
+        f"AND provenance = {text(OBSERVED)} GROUP BY ALL ORDER BY day"
     )
     found: dict[str, dict[date, float]] = {}
     for statistic, day, value in rows:

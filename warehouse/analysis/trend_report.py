@@ -121,7 +121,7 @@ def _points_table(one: Series, *, rate: bool) -> Table:
     right = ("value", "change", "growth", "per day")
     made = table((str(one.by), "taken at", "value", "change", "growth", *per_day, ""), right=right)
     gaps = list(one.gaps)
-    for point in one.points:
+    for place, point in enumerate(one.points):
         while gaps and gaps[0].begin < point.taken_at:
             made.add_row(*_gap_row(gaps.pop(0), rate=rate))
         made.add_row(
@@ -131,7 +131,7 @@ def _points_table(one: Series, *, rate: bool) -> Table:
             signed(point.change),
             percent(point.growth),
             *([signed(point.per_day)] if rate else []),
-            Text(", ".join(_notes(one, point)), style="yellow"),
+            Text(", ".join(_notes(one, place)), style="yellow"),
         )
     for gap in gaps:
         made.add_row(*_gap_row(gap, rate=rate))
@@ -152,17 +152,22 @@ def _gap_row(gap: Gap, *, rate: bool) -> tuple[str | Text, ...]:
     )
 
 
-def _notes(one: Series, point: Point) -> Iterator[str]:
+def _notes(one: Series, place: int) -> Iterator[str]:
     """What to know of a point: how it came to be, and what happened since the one before."""
+    point = one.points[place]
     if point.provenance != OBSERVED:
         yield point.provenance
-    place = one.points.index(point)
-    since = one.points[place - 1].taken_at if place else datetime.min  # noqa: DTZ901
+    # Upgrades and definitions change between points; what came before the first is told with it.
+    since = one.points[place - 1].taken_at if place else None
     for upgrade in one.upgrades:
-        if since < upgrade.at <= point.taken_at:
+        if _lies_between(upgrade.at, since, point.taken_at):
             yield f"Unleash {upgrade.before} → {upgrade.after}"
-    if any(since < each.at <= point.taken_at for each in one.redefinitions):
+    if any(_lies_between(each.at, since, point.taken_at) for each in one.redefinitions):
         yield "definition changed"
+
+
+def _lies_between(at: datetime, since: datetime | None, until: datetime) -> bool:
+    return (since is None or since < at) and at <= until
 
 
 def remarks(series: Sequence[Series]) -> list[str]:
