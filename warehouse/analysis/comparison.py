@@ -77,7 +77,10 @@ def compare(
 
     `hashes` tells a statistic's definition by (set of definitions, name), `order` its place.
     """
-    names = {name: None for side in (before, after) for name in (*side.stats, *side.unavailable)}
+    names = {name for side in (before, after) for name in (*side.stats, *side.unavailable)}
+    # Labels may be unavailable as a whole, named without one: where the other side has some,
+    # each of them tells it.
+    names -= {name.partition(".")[0] for name in names if "." in name}
     known = sorted(names, key=lambda name: (order.get(name, len(order)), len(name), name))
     return Comparison(before, after, tuple(_differences(before, after, known, hashes)))
 
@@ -86,7 +89,6 @@ def _differences(
     before: Snapshot, after: Snapshot, names: list[str], hashes: Hashes
 ) -> Iterator[Difference]:
     for name in names:
-        # A statistic of labels may be unavailable as a whole: it is then named without one.
         one, other = (definition(hashes, side.definitions, name) for side in (before, after))
         redefined = None not in (one, other) and one != other
         yield Difference(name, _side(before, name), _side(after, name), redefined)
