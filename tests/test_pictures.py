@@ -8,6 +8,7 @@ import matplotlib as mpl
 import pytest
 
 from tests.made_series import PROD, STAGING, USERS, a_series, missed
+from warehouse.analysis import pictures
 from warehouse.analysis.pictures import picture, write_picture
 from warehouse.analysis.series import Series, Statistic
 from warehouse.analysis.strands import panels
@@ -26,11 +27,7 @@ EVERYTHING = a_series(
 @pytest.fixture
 def readable(monkeypatch: pytest.MonkeyPatch) -> None:
     """Letters as text, not as outlines: so that a test can read a picture."""
-    monkeypatch.setitem(
-        __import__("warehouse.analysis.pictures", fromlist=["_STYLE"])._STYLE,
-        "svg.fonttype",
-        "none",
-    )
+    monkeypatch.setitem(pictures._STYLE, "svg.fonttype", "none")
 
 
 def words(*series: Series, subtitle: str = "", rate: bool = False) -> list[str]:

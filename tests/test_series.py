@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.made_series import PROD, USERS, a_series, missed, night, sightings
+from warehouse.analysis.gaps import Gap
 from warehouse.analysis.periods import UNITS, Unit, period_of
 from warehouse.analysis.series import (
-    Gap,
     Point,
     Redefinition,
     Sighting,

@@ -39,6 +39,8 @@ _CHARACTER: Final = 0.0095
 _MOST_NAMED: Final = 12
 _MOST_LINES: Final = 12
 _MOST_TOLD: Final = 5
+# So few are drawn as dots besides, for every value to be seen.
+_FEW_DOTS: Final = 40
 _DIAMOND: Final[dict[str, Any]] = {
     "linestyle": "none", "markersize": 5, "markerfacecolor": "white", "markeredgewidth": 1.2,
     "zorder": 4,
@@ -100,7 +102,7 @@ def _form(number: int) -> Any:
 
 
 def _draw_line(line: Line, ax: Axes, colour: str, form: Any, number: int) -> None:
-    named = False
+    named, few = False, len(line.dots) <= _FEW_DOTS
     for strand in line.strands:
         x, y = [_x(at) for at, _ in strand.dots], [value for _, value in strand.dots]
         observed = strand.provenance == OBSERVED
@@ -112,7 +114,7 @@ def _draw_line(line: Line, ax: Axes, colour: str, form: Any, number: int) -> Non
             linewidth=1.5 if observed else 1.1,
             linestyle=form if observed else (0, (2.2, 1.6)),
             alpha=1.0 if observed else 0.75,
-            marker="o" if len(x) == 1 else None, markersize=2.6,
+            marker="o" if few or len(x) == 1 else None, markersize=2.8,
         )  # fmt: skip
     for provenance in dict.fromkeys(s.provenance for s in line.strands if s.provenance != OBSERVED):
         ax.plot(

@@ -34,7 +34,7 @@ def plot(panel: Panel, *, width: int, height: int = 16, colour: bool = True) -> 
     _upgrades(panel, span, width)
     for number, line in enumerate(panel.lines):
         _draw(line, _COLOURS[number % len(_COLOURS)], named=len(panel.lines) > 1)
-    drawn = str(plotext.build())
+    drawn = str(plotext.build()).rstrip("\n")
     plotext.clear_figure()
     # Its plain theme still ends every line with a sign to stop colouring.
     return drawn if colour else str(plotext.uncolorize(drawn))
@@ -81,9 +81,12 @@ def thinned(
 
 
 def _axis(first: datetime, last: datetime) -> None:
-    form = "%Y-%m-%d" if last - first > timedelta(days=2) else "%H:%M:%S"
-    step = (last - first) / (_TICKS - 1)
-    ticks = [first + step * number for number in range(_TICKS)] if step else [first]
+    by_day = last - first > timedelta(days=2)
+    # No day is named twice.
+    count = min(_TICKS, (last - first).days + 1) if by_day else _TICKS
+    step = (last - first) / (count - 1)
+    ticks = [first + step * number for number in range(count)] if step else [first]
+    form = "%Y-%m-%d" if by_day else "%H:%M:%S"
     plotext.xticks([_x(tick) for tick in ticks], [f"{tick:{form}}" for tick in ticks])
 
 

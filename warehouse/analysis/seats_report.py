@@ -87,7 +87,7 @@ def _tally_row(tally: Tally, contract: Contract) -> tuple[str | Text, ...]:
         str(tally.span.last),
         Text(cell(peak.highest) if peak else "–", style="red" if over else ""),
         f"{peak.day}{marked}" if peak else "",
-        Text(str(tally.days_over), style="red" if tally.days_over else ""),
+        Text(str(tally.days_over) if tally.days_known else "", "red" if tally.days_over else ""),
         f"{tally.days_known} of {tally.span.days}",
     )
 

@@ -172,34 +172,39 @@ def _lies_between(at: datetime, since: datetime | None, until: datetime) -> bool
 
 def remarks(series: Sequence[Series]) -> list[str]:
     """What a reader has to know besides the numbers, the newest of many; one line each."""
-    told: dict[str, list[str]] = {}
+    told: dict[tuple[str, str], dict[str, None]] = {}
     for one in series:
         where = instance_label(one.instance, series)
-        if not one.by:
-            told.setdefault(f"{where}: gap", []).extend(map(gap_text, one.gaps))
-            told.setdefault(f"{where}: Unleash", []).extend(
-                f"{each.before} → {each.after} at {each.at:%Y-%m-%d}" for each in one.upgrades
-            )
-            told.setdefault(f"{where}: {one.statistic.name}", []).extend(
-                f"definition changed at {each.at:%Y-%m-%d}" for each in one.redefinitions
-            )
-        told.setdefault(f"{where}: {one.statistic.name}", []).extend(_provenances(one))
-    return [line for subject, facts in told.items() for line in _newest(subject, facts)]
+        for kind, fact in _facts(one):
+            # Statistics of one instance share most of its gaps and all of its upgrades.
+            told.setdefault((where, kind), {})[fact] = None
+    return [
+        line for (where, kind), facts in told.items() for line in _newest(where, kind, [*facts])
+    ]
+
+
+def _facts(one: Series) -> Iterator[tuple[str, str]]:
+    """What is to be told of one series, each with its kind; the rows of periods tell most."""
+    if not one.by:
+        yield from (("gap", gap_text(gap)) for gap in one.gaps)
+        for upgrade in one.upgrades:
+            yield "upgrade", f"Unleash {upgrade.before} → {upgrade.after} at {upgrade.at:%Y-%m-%d}"
+        for each in one.redefinitions:
+            yield "change", f"{one.statistic.name}: definition changed at {each.at:%Y-%m-%d}"
+    for provenance in _provenances(one):
+        yield "provenance", f"{one.statistic.name}: {provenance}"
 
 
 def gap_text(gap: Gap) -> str:
     """A gap in words."""
     until = "and lasting" if gap.lasting else f"to {gap.end:%Y-%m-%d %H:%M}"
-    return f"from {gap.begin:%Y-%m-%d %H:%M} {until}, {gap.cause}"
+    return f"gap from {gap.begin:%Y-%m-%d %H:%M} {until}, {gap.cause}"
 
 
-def _newest(subject: str, facts: Sequence[str]) -> Iterator[str]:
-    # Statistics of one instance share most of its gaps and all of its upgrades.
-    each = list(dict.fromkeys(facts))
-    if len(each) > _MOST_REMARKS:
-        yield f"{subject}: {len(each) - _MOST_REMARKS} earlier ones; all with --json"
-    for fact in each[-_MOST_REMARKS:]:
-        yield f"{subject} {fact}" if subject.endswith(("gap", "Unleash")) else f"{subject}: {fact}"
+def _newest(where: str, kind: str, facts: Sequence[str]) -> Iterator[str]:
+    if len(facts) > _MOST_REMARKS:
+        yield f"{where}: {len(facts) - _MOST_REMARKS} earlier {kind}s; all with --json"
+    yield from (f"{where}: {fact}" for fact in facts[-_MOST_REMARKS:])
 
 
 def _provenances(one: Series) -> Iterator[str]:

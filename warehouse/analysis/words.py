@@ -33,4 +33,5 @@ def subtitle(series: Sequence[Series]) -> str:
     """From when to when, and what the points are: for the line below a picture's title."""
     moments = [point.taken_at for one in series for point in one.points]
     by = f", the last value of each {series[0].by}" if series[0].by else ""
-    return f"{min(moments):%Y-%m-%d} to {max(moments):%Y-%m-%d} UTC{by}"
+    days = dict.fromkeys(f"{moment:%Y-%m-%d}" for moment in (min(moments), max(moments)))
+    return f"{' to '.join(days)} UTC{by}"
