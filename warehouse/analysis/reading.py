@@ -21,7 +21,7 @@ from warehouse.analysis.periods import Unit
 from warehouse.analysis.seats import LICENSED, Row
 from warehouse.analysis.series import OBSERVED, Series, Sighting, Statistic, make_series
 from warehouse.contract import quoted, text
-from warehouse.errors import QueryFailure
+from warehouse.errors import BadInput, QueryFailure
 from warehouse.history import no_snapshot_of
 from warehouse.payload import Instance
 from warehouse.query import reading
@@ -84,10 +84,10 @@ def read_trends(
     a source that the history does not know.
     """
     with asking(root) as ask:
-        read_extents(ask, within.sources)
-        known = read_statistics(ask)
-        wanted = [known[name] for name in resolve(names, list(known))]
+        wanted = _wanted(ask, names, within)
         rows = ask(_sightings(wanted, within))
+        if not rows:
+            read_extents(ask, within.sources)
         missed = _missed(ask, within)
         hashes = _definitions(ask, {row[5] for row in rows}, wanted)
     made = []
@@ -168,6 +168,16 @@ def read_extents(ask: Ask, sources: Sequence[str]) -> list[Extent]:
         if source not in known:
             raise no_snapshot_of(source, list(known))
     return [known[source] for source in sources or known]
+
+
+def _wanted(ask: Ask, names: Sequence[str], within: Range) -> list[tuple[Statistic, str]]:
+    known = read_statistics(ask)
+    try:
+        return [known[name] for name in resolve(names, list(known))]
+    except BadInput:
+        # Of an empty history, or of a source that nobody knows, that is what has to be said.
+        read_extents(ask, within.sources)
+        raise
 
 
 def _sightings(wanted: Sequence[tuple[Statistic, str]], within: Range) -> str:

@@ -4,8 +4,8 @@ Nothing is filled in. A change is told against the point before, whatever lies b
 lies between is told with it: a gap, another provenance, another definition, another release.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby, pairwise
 from typing import Final
@@ -107,9 +107,9 @@ class Series:
     @property
     def per_day(self) -> float | None:
         """The same per day."""
-        if len(self.points) < 2:
+        if self.change is None:
             return None
-        return _per_day(self.points[0], self.points[-1])
+        return per_day(self.change, self.points[0].taken_at, self.points[-1].taken_at)
 
 
 def make_series(
@@ -120,38 +120,29 @@ def make_series(
     by: Unit | None = None,
 ) -> Series:
     """Make a series of what the snapshots of an instance say, in order, and what was missed."""
-    points = [
-        Point(s.taken_at, s.value, s.provenance, s.release, s.definition)
-        for s in sightings
-        if s.value is not None
-    ]
+    valued = [sighting for sighting in sightings if sighting.value is not None]
     times = [sighting.taken_at for sighting in sightings]
-    gaps = find_gaps(times, [point.taken_at for point in points], missed)
-    redefinitions = _redefinitions(points)
+    gaps = find_gaps(times, [sighting.taken_at for sighting in valued], missed)
     if by:
-        gaps = [gap for gap in gaps if _is_a_gap_of_periods(gap, points[0].taken_at, by)]
-        points = last_of_each(points, by)
+        gaps = [gap for gap in gaps if _is_a_gap_of_periods(gap, valued[0].taken_at, by)]
     return Series(
         instance,
         statistic,
         by,
-        tuple(_compared(points, gaps, can_grow=statistic.kind != SWITCH)),
+        tuple(_points(valued, gaps, by, can_grow=statistic.kind != SWITCH)),
         tuple(gaps),
         tuple(upgrades([(s.taken_at, s.release) for s in sightings])),
-        tuple(redefinitions),
+        tuple(_redefinitions(valued)),
     )
 
 
-def last_of_each(points: Sequence[Point], by: Unit) -> list[Point]:
-    """The last point of each period; what was observed counts before what was not."""
+def last_of_each(sightings: Sequence[Sighting], by: Unit) -> list[Sighting]:
+    """The last sighting of each period; what was observed counts before what was not."""
+    periods = groupby(sightings, key=lambda sighting: period_of(sighting.taken_at, by))
     return [
-        replace(max(group, key=_preference), period=period_name(period, by))
-        for period, group in groupby(points, key=lambda point: period_of(point.taken_at, by))
+        max(group, key=lambda sighting: (sighting.provenance == OBSERVED, sighting.taken_at))
+        for _, group in periods
     ]
-
-
-def _preference(point: Point) -> tuple[bool, datetime]:
-    return point.provenance == OBSERVED, point.taken_at
 
 
 def growth(before: float, after: float) -> float | None:
@@ -167,9 +158,9 @@ def upgrades(releases: Sequence[tuple[datetime, str]]) -> list[Upgrade]:
     """
     found: list[Upgrade] = []
     known = ""
-    for at, release in releases:
+    for release, group in groupby(releases, key=lambda pair: pair[1]):
         if release and known and not _may_be_the_same(known, release):
-            found.append(Upgrade(at, known, release))
+            found.append(Upgrade(next(group)[0], known, release))
             known = release
         elif _exactness(release) > _exactness(known):
             known = release
@@ -189,8 +180,8 @@ def _exactness(release: str) -> tuple[int, int]:
     return (-len(release.split("/")), release.count(".")) if release else (-100, 0)
 
 
-def _redefinitions(points: Sequence[Point]) -> list[Redefinition]:
-    known = [(p.taken_at, p.definition) for p in points if p.definition]
+def _redefinitions(sightings: Sequence[Sighting]) -> list[Redefinition]:
+    known = [(s.taken_at, s.definition) for s in sightings if s.definition]
     return [
         Redefinition(at, before, after)
         for (_, before), (at, after) in pairwise(known)
@@ -198,26 +189,41 @@ def _redefinitions(points: Sequence[Point]) -> list[Redefinition]:
     ]
 
 
-def _compared(points: Sequence[Point], gaps: Sequence[Gap], *, can_grow: bool) -> list[Point]:
-    broken = broken_before(gaps, [point.taken_at for point in points])
-    return [
-        *points[:1],
-        *(
-            replace(
-                point,
-                change=point.value - before.value,
-                growth=growth(before.value, point.value) if can_grow else None,
-                per_day=_per_day(before, point),
-                after_gap=place in broken,
-            )
-            for place, (before, point) in enumerate(pairwise(points), start=1)
-        ),
-    ]
+def _points(
+    valued: Sequence[Sighting], gaps: Sequence[Gap], by: Unit | None, *, can_grow: bool
+) -> Iterator[Point]:
+    kept = last_of_each(valued, by) if by else valued
+    broken = broken_before(gaps, [sighting.taken_at for sighting in kept])
+    before: Sighting | None = None
+    for place, sighting in enumerate(kept):
+        yield Point(
+            sighting.taken_at,
+            sighting.value or 0.0,
+            sighting.provenance,
+            sighting.release,
+            sighting.definition,
+            period_name(period_of(sighting.taken_at, by), by) if by else None,
+            *_since(before, sighting, can_grow=can_grow),
+            after_gap=place in broken,
+        )
+        before = sighting
 
 
-def _per_day(before: Point, after: Point) -> float | None:
-    days = (after.taken_at - before.taken_at) / _A_DAY
-    return (after.value - before.value) / days if days > 0 else None
+def _since(
+    before: Sighting | None, now: Sighting, *, can_grow: bool
+) -> tuple[float | None, float | None, float | None]:
+    """Change, growth in percent, and change per day."""
+    if before is None or before.value is None or now.value is None:
+        return None, None, None
+    change = now.value - before.value
+    grown = growth(before.value, now.value) if can_grow else None
+    return change, grown, per_day(change, before.taken_at, now.taken_at)
+
+
+def per_day(change: float, since: datetime, until: datetime) -> float | None:
+    """The change per day; None where no time lies between."""
+    days = (until - since) / _A_DAY
+    return change / days if days > 0 else None
 
 
 def _is_a_gap_of_periods(gap: Gap, first: datetime, by: Unit) -> bool:
