@@ -153,6 +153,22 @@ def test_a_picture_is_written_and_its_name_printed(tmp_path: Path, form: str) ->
     assert content.startswith(b"\x89PNG" if form == "png" else b"<?xml")
 
 
+def test_a_picture_of_no_change_is_refused(tmp_path: Path) -> None:
+    to = tmp_path / "users.svg"
+
+    said = say("trend", "users", "--by", "month", "--since", "2027-01-01", "--rate", "--plot", to)
+
+    assert (said.code, said.out, to.exists()) == (1, "", False)
+    assert said.err.startswith("error: there is no change per day to draw: each series has one")
+
+
+def test_a_statistic_that_never_had_a_value_is_told() -> None:
+    said = say("trend", "roles", "--source", "staging")
+
+    assert (said.code, said.out) == (0, "")
+    assert said.err.startswith("no value of roles in any snapshot: tallybook show says why")
+
+
 def test_a_picture_beside_json_leaves_the_json_alone(tmp_path: Path) -> None:
     said = say("trend", "users", "--json", "--plot", tmp_path / "users.svg")
 

@@ -65,9 +65,12 @@ def test_a_rate_is_drawn_from_the_second_point_on() -> None:
 def test_a_family_shares_a_panel_and_others_have_their_own() -> None:
     series = [a_series([1], statistic=each) for each in (LAST7, USERS, LAST30)]
 
-    found = [(panel.title, [line.label for line in panel.lines]) for panel in panels(series)]
+    found = [
+        (panel.title, panel.instance, [line.label for line in panel.lines])
+        for panel in panels(series)
+    ]
 
-    assert found == [("activeUsers", ["last7", "last30"]), ("users", ["prod"])]
+    assert found == [("activeUsers", "prod", ["last7", "last30"]), ("users", "", ["prod"])]
 
 
 def test_lines_of_several_instances_are_named_after_them() -> None:

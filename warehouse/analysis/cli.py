@@ -233,5 +233,10 @@ def _draw(series: "list[Series]", to: Path, *, rate: bool) -> None:
     from warehouse.analysis.strands import panels
     from warehouse.analysis.words import subtitle
 
-    if drawn := panels(series, rate=rate):
-        write_picture(drawn, subtitle(series), to)
+    drawn = panels(series, rate=rate)
+    if not drawn:
+        raise Failure(
+            "there is no change per day to draw: each series has one value only",
+            hint="Leave out --rate, or take a longer time or shorter periods.",
+        )
+    write_picture(drawn, subtitle(series), to)

@@ -192,7 +192,7 @@ def _draw_upgrades(panel: Panel, ax: Axes) -> None:
 
 def _title(panel: Panel, ax: Axes, subtitle: str) -> None:
     ax.set_title(panel.title, loc="left", fontsize=11, fontweight="bold", pad=22)
-    told = " · ".join(part for part in (panel.unit, subtitle) if part)
+    told = " · ".join(part for part in (panel.unit, panel.instance, subtitle) if part)
     ax.annotate(
         told, (0, 1), xycoords="axes fraction", xytext=(0, 8), textcoords="offset points",
         fontsize=8, color=_PALE,

@@ -89,19 +89,20 @@ def read_trends(
         if not rows:
             read_extents(ask, within.sources)
         missed = _missed(ask, within)
-        hashes = _definitions(ask, {row[5] for row in rows}, wanted)
+        hashes = _definitions(ask, {row[5] for row in rows if row[5]}, wanted)
     made = []
     for (instance_id, name), group in groupby(rows, key=lambda row: row[:2]):
         instance, members = Instance(instance_id, name), list(group)
         for place, (statistic, _) in enumerate(wanted, start=_FIRST_VALUE):
             by_set = hashes.get(statistic.name, {})
             sightings = [
-                Sighting(row[2], row[place], row[3], row[4], by_set.get(row[5])) for row in members
+                Sighting(row[2], row[place], row[3], row[4] or "", by_set.get(row[5]))
+                for row in members
             ]
             slots = missed.get(instance, ())
             if any(sighting.value is not None for sighting in sightings):
                 made.append(make_series(instance, statistic, sightings, slots, by))
-    return sorted(made, key=lambda series: series.instance.name)
+    return made
 
 
 def read_seats(root: Path, sources: Sequence[str]) -> list[Row]:

@@ -46,10 +46,14 @@ class Line:
 
 @dataclass(frozen=True)
 class Panel:
-    """Lines that share an axis: those of one family of statistics, with one unit."""
+    """Lines that share an axis: those of one family of statistics, with one unit.
+
+    `instance` is whose they are, where no line says it.
+    """
 
     title: str
     unit: str
+    instance: str
     lines: tuple[Line, ...]
     gaps: tuple[Gap, ...]
     upgrades: tuple[Upgrade, ...]
@@ -85,6 +89,7 @@ def _panel(
     return Panel(
         members[0].statistic.name if _is_one(members) else title,
         f"{members[0].statistic.unit} per day" if rate else members[0].statistic.unit,
+        instance_label(members[0].instance, everything) if alone and not _is_one(members) else "",
         drawn,
         members[0].gaps if alone else (),
         members[0].upgrades if alone else (),

@@ -51,7 +51,9 @@ def print_nothing(root: Path, statistics: Sequence[str], within: Range) -> None:
     with asking(root) as ask:
         extents = read_extents(ask, within.sources)
     err = console(stderr=True)
-    err.print(Text(f"no value of {', '.join(statistics)} in that time", style="yellow"))
+    is_cut = within.since or within.until
+    told = "in that time" if is_cut else "in any snapshot: tallybook show says why"
+    err.print(Text(f"no value of {', '.join(statistics)} {told}", style="yellow"))
     for extent in extents:
         first, last = (f"{at:%Y-%m-%d %H:%M}" for at in (extent.first, extent.last))
         err.print(f"{extent.source} has {extent.snapshots} snapshot(s) from {first} to {last} UTC")
@@ -61,7 +63,8 @@ def _print_plots(series: Sequence[Series], out: Console, *, rate: bool) -> None:
     drawn = [one for one in series if len(one.points) > (2 if rate else 1)]
     for panel in panels(drawn, rate=rate):
         title = Text(f"\n{panel.title}", style="bold")
-        out.print(title.append(f"  {panel.unit}" if panel.unit else "", style="not bold dim"))
+        told = ", ".join(part for part in (panel.unit, panel.instance) if part)
+        out.print(title.append(f"  {told}" if told else "", style="not bold dim"))
         colour = out.is_terminal and not out.no_color
         click.echo(plot(panel, width=min(out.width, _WIDEST_PLOT), colour=colour))
 
