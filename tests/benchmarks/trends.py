@@ -38,7 +38,7 @@ def run() -> list[Result]:
             Result(
                 "trend of one statistic, ten years, in DuckDB", _inside(root, "users"), "s", 0.06
             ),
-            Result("the slowest of all statistics, in DuckDB", _slowest(root), "s", 0.06),
+            Result("trend of a family of four, in DuckDB", _inside(root, "activeUsers"), "s", 0.06),
             *(
                 Result(f"tallybook {words}", _whole(root, words), "s", limit)
                 for words, limit in (
@@ -75,12 +75,7 @@ def _night(night: int) -> Reading:
     return a_reading(stats, taken_at=taken_at, definitions=UNLEASH.definitions(), oss=release)
 
 
-def _slowest(root: Path) -> float:
-    names = [each.name for each in UNLEASH.definitions() if not each.labelled]
-    return max(_inside(root, name, times=3) for name in names)
-
-
-def _inside(root: Path, statistic: str, *, times: int = 9) -> float:
+def _inside(root: Path, statistic: str, times: int = 15) -> float:
     """The median over runs of all that a trend asks of DuckDB, connecting left out."""
     spent: list[float] = []
     asking = reading.asking
