@@ -29,6 +29,11 @@ PURE = (
     "etl/snapshot",
     "etl/statistic",
     "etl/version",
+    *(
+        f"warehouse/analysis/{name}"
+        for name in ("comparison", "forecast", "gaps", "names", "periods", "seats", "series")
+    ),
+    *(f"warehouse/analysis/{name}" for name in ("strands", "words")),
     "warehouse/errors",
     "warehouse/checks/findings",
     "warehouse/checks/keyring",
@@ -53,6 +58,7 @@ HEAVY = {
         "apscheduler",
         "cryptography",
         "duckdb",
+        "matplotlib",
         "plotext",
         "psycopg",
         "pyarrow",

@@ -12,7 +12,7 @@ from typing import Any, Final
 import duckdb
 
 from warehouse import catalog
-from warehouse.contract import VIEWS
+from warehouse.contract import VIEWS, text
 from warehouse.errors import QueryFailure
 from warehouse.files import storing
 from warehouse.layout import Layout, as_glob
@@ -47,8 +47,9 @@ def reading(root: Path, as_of: datetime | None = None) -> Iterator[duckdb.DuckDB
     catalog.ensure(root)
     with _opened(root, as_of) as connection:
         # DuckDB compares with the pattern in the views as well as with what it matches.
-        folders = [str(root.resolve()), as_glob(root.resolve())]
-        connection.execute("SET allowed_directories = ?", [folders])
+        # Written out: with a parameter, DuckDB imports pandas where there is one, for 0.3 s.
+        folders = ", ".join(map(text, (str(root.resolve()), as_glob(root.resolve()))))
+        connection.execute(f"SET allowed_directories = [{folders}]")
         connection.execute("SET enable_external_access = false")
         # All times here are UTC without a zone; now() has to mean the same.
         connection.execute("SET TimeZone = 'UTC'")
