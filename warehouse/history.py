@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from warehouse.analysis.names import did_you_mean
-from warehouse.contract import text
 from warehouse.errors import Failure
 from warehouse.payload import Snapshot
 from warehouse.query import ask
 from warehouse.record import decode
+from warehouse.relations import text
 
 
 class NoSnapshot(Failure):

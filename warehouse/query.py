@@ -12,10 +12,11 @@ from typing import Any, Final
 import duckdb
 
 from warehouse import catalog
-from warehouse.contract import VIEWS, text
+from warehouse.contract import VIEWS
 from warehouse.errors import QueryFailure
 from warehouse.files import storing
 from warehouse.layout import Layout, as_glob
+from warehouse.relations import text
 
 _EXPLAIN: Final = re.compile(r"\s*EXPLAIN(\s+ANALYZE)?\s", re.IGNORECASE)
 # CREATE: in a catalogue that is open for reading it makes what is gone at once; PIVOT needs it.

@@ -20,11 +20,11 @@ from warehouse.analysis.names import resolve
 from warehouse.analysis.periods import Unit
 from warehouse.analysis.seats import LICENSED, Row
 from warehouse.analysis.series import OBSERVED, Series, Sighting, Statistic, make_series
-from warehouse.contract import quoted, text
 from warehouse.errors import BadInput, QueryFailure
 from warehouse.history import no_snapshot_of
 from warehouse.payload import Instance
 from warehouse.query import reading
+from warehouse.relations import quoted, text
 
 Ask = Callable[[str], list[tuple[Any, ...]]]
 _FIRST_VALUE: Final = 6
