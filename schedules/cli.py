@@ -18,6 +18,7 @@ import etl.anchors.cli
 import etl.cli
 import etl.keys.cli
 import warehouse.cli
+import warehouse.exports.cli
 import warehouse.proofs.cli
 from warehouse.door import Door, Whereabouts
 from warehouse.errors import Failure
@@ -85,6 +86,7 @@ for command in (
     *etl.anchors.cli.COMMANDS,
     *etl.keys.cli.COMMANDS,
     *warehouse.cli.COMMANDS,
+    *warehouse.exports.cli.COMMANDS,
     *warehouse.proofs.cli.COMMANDS,
 ):
     tallybook.add_command(command)

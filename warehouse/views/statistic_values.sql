@@ -6,10 +6,12 @@ SELECT
     s.entry.key AS statistic,                 -- Name, such as activeUsers.last30
     s.entry.value AS value,                   -- Value; 1 and 0 for a switch that is on or off
     s.provenance,                             -- observed: read from the live database at that moment
-    d.hash AS definition                      -- Hash of the definition it was counted by
+    d.hash AS definition,                     -- Hash of the definition it was counted by
+    s.log,                                    -- Origin of the log that holds the signed record
+    s.index                                   -- Position of the signed record in that log
 FROM (
     SELECT
-        instance_id, instance, taken_at::TIMESTAMP AS taken_at, provenance, definitions,
+        instance_id, instance, taken_at::TIMESTAMP AS taken_at, provenance, definitions, log, index,
         unnest(map_entries(stats)) AS entry
     FROM {records}
     WHERE type = 'tallybook/snapshot/v1'

@@ -1,0 +1,148 @@
+"""Tables as they are exported: their columns with types and descriptions, and their rows.
+
+Rows come as Arrow batches of a bounded size, with exactly the columns that were told
+before, so a history of any length passes through a memory of a fixed one.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+import duckdb
+import pyarrow as pa
+from duckdb import DuckDBPyConnection
+
+from warehouse.errors import LedgerFailure
+from warehouse.exports.flat import FlatType, flattened
+from warehouse.exports.manifest import TableColumns
+from warehouse.exports.shapes import TableShape
+
+# Of a batch. 8 bytes each: about 32 MB, and as large a row group as readers like.
+_CELLS: Final = 1 << 22
+_COMMENTS: Final = """
+    SELECT table_name, column_name, comment FROM duckdb_columns()
+    WHERE database_name = current_database() AND comment IS NOT NULL
+"""
+_ABOUT: Final = """
+    SELECT view_name, comment FROM duckdb_views()
+    WHERE database_name = current_database() AND comment IS NOT NULL
+"""
+# What goes wrong while DuckDB reads the history's files comes out of Arrow's reader as any of
+# these.
+_READ_ERRORS: Final = (duckdb.Error, pa.ArrowException, OSError, RuntimeError)
+
+Progress = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: its flat type, what it means, and the SQL that it comes from."""
+
+    name: str
+    type: FlatType
+    about: str
+    sql: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of this history, in the shape that was asked for."""
+
+    shape: TableShape
+    columns: tuple[Column, ...]
+    about: str
+
+    @property
+    def name(self) -> str:
+        return self.shape.name
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The Arrow schema, descriptions included."""
+        return pa.schema(
+            [
+                pa.field(c.name, c.type.arrow, metadata={"description": c.about})
+                for c in self.columns
+            ],
+            metadata={"description": self.about},
+        )
+
+    def outline(self) -> TableColumns:
+        """Its columns as a manifest has them."""
+        return TableColumns(self.name, tuple((c.name, c.type.sql) for c in self.columns))
+
+    def sql(self, scope: str) -> str:
+        """The query for the rows inside `scope`."""
+        columns = ", ".join(column.sql for column in self.columns)
+        return f"SELECT {columns} FROM ({self.shape.query.format(scope=scope)})"
+
+
+def tables_of(connection: DuckDBPyConnection, shapes: Sequence[TableShape]) -> tuple[Table, ...]:
+    """Look up which columns the tables of a shape have in this history."""
+    comments = {(view, name): about for view, name, about in ask_history(connection, _COMMENTS)}
+    abouts = dict(ask_history(connection, _ABOUT))
+    return tuple(
+        Table(
+            shape,
+            _columns(connection, shape, comments),
+            shape.about or abouts.get(shape.view, ""),
+        )
+        for shape in shapes
+    )
+
+
+def count_rows(connection: DuckDBPyConnection, table: Table, scope: str) -> int:
+    """How many rows of a table are inside `scope`."""
+    query = table.shape.query.format(scope=scope)
+    return int(ask_history(connection, f"SELECT count(*) FROM ({query})")[0][0])
+
+
+def batches(
+    connection: DuckDBPyConnection, table: Table, scope: str, progress: Progress
+) -> Iterator[pa.RecordBatch]:
+    """The rows of a table, in batches that follow its schema. Raises LedgerFailure.
+
+    `progress` is told how many rows each batch had, after it was used.
+    """
+    schema = table.schema
+    size = max(1024, _CELLS // len(table.columns))
+    with reading_history():
+        reader = connection.execute(table.sql(scope)).to_arrow_reader(size)
+    while True:
+        with reading_history():
+            batch = next(reader, None)
+        if batch is None:
+            return
+        yield pa.RecordBatch.from_arrays(batch.columns, schema=schema)
+        progress(batch.num_rows)
+
+
+@contextmanager
+def reading_history() -> Iterator[None]:
+    """Turn what goes wrong while the history is read into LedgerFailure."""
+    try:
+        yield
+    except _READ_ERRORS as error:
+        raise LedgerFailure(
+            f"cannot read the history: {error}",
+            hint="Find out what is damaged with: tallybook verify",
+        ) from error
+
+
+def ask_history(connection: DuckDBPyConnection, query: str) -> list[tuple[Any, ...]]:
+    """The rows of a small answer. Raises LedgerFailure."""
+    with reading_history():
+        return connection.execute(query).fetchall()
+
+
+def _columns(
+    connection: DuckDBPyConnection, shape: TableShape, comments: dict[tuple[str, str], str]
+) -> tuple[Column, ...]:
+    described = ask_history(connection, f"DESCRIBE {shape.query.format(scope='true')}")
+    found = []
+    for name, duckdb_type, *_ in described:
+        kind, sql = flattened(name, duckdb_type)
+        about = shape.told.get(name) or comments.get((shape.view, name), "")
+        found.append(Column(name, kind, about, sql))
+    return tuple(found)
