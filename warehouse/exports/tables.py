@@ -18,8 +18,8 @@ from warehouse.exports.flat import FlatType, flattened
 from warehouse.exports.manifest import TableColumns
 from warehouse.exports.shapes import TableShape
 
-# Of a batch. 8 bytes each: about 32 MB, and as large a row group as readers like.
-_CELLS: Final = 1 << 22
+# Of a batch: about 64 MB, and as large a group of rows as readers like.
+_CELLS: Final = 1 << 23
 _COMMENTS: Final = """
     SELECT table_name, column_name, comment FROM duckdb_columns()
     WHERE database_name = current_database() AND comment IS NOT NULL

@@ -35,7 +35,14 @@ def write_parquet(path: Path, table: Table, batches: Batches) -> int:
     about = {column.name: column.about for column in table.columns}
     with (
         storing(path),
-        pq.ParquetWriter(path, table.schema, compression="zstd", write_page_checksum=True) as file,
+        pq.ParquetWriter(
+            path,
+            table.schema,
+            compression="zstd",
+            write_page_checksum=True,
+            # Hardly a time comes twice.
+            use_dictionary=[c.name for c in table.columns if c.type is not MOMENT],
+        ) as file,
     ):
         for batch in batches:
             file.write_batch(batch, row_group_size=max(1, batch.num_rows))
