@@ -59,11 +59,12 @@ def export(
     with folder.opened(outside=root):
         settled = settle(asked, folder.newest(), folder.path)
         reach = look(root, settled)
-        if settled.continued and not reach.snapshots:
+        is_intact = settled.continued is not None and folder.is_intact(settled.continued)
+        if settled.continued and is_intact and not reach.snapshots:
             return Exported(folder.path, settled.continued, {})
         with reading(root) as connection:
             tables = tables_of(connection, SHAPES[settled.shape])
-            planned = plan(settled, reach, tables)
+            planned = plan(settled, reach, tables, is_intact=is_intact)
             writer = VersionWriter(connection, planned, folder.path, progress)
             moment = now or datetime.now(UTC)
             with folder.draft() as draft:

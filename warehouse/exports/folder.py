@@ -79,6 +79,14 @@ class ExportFolder:
         version = self.path / target
         return read_manifest(version) if version.exists() else None
 
+    def is_intact(self, manifest: Manifest) -> bool:
+        """Whether the files of a version are there, each as long as its manifest says."""
+        try:
+            sizes = [(self.path / manifest.version / f.path).stat().st_size for f in manifest.files]
+        except OSError:
+            return False
+        return sizes == [file.bytes for file in manifest.files]
+
     def new_name(self, now: datetime) -> str:
         """A name for the next version: when it was begun, and a number that only grows."""
         numbers = [int(found[1]) for found in map(_VERSION.fullmatch, self._names()) if found]

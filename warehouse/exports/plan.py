@@ -81,15 +81,22 @@ def look(root: Path, settled: Settled) -> Reach:
     return Reach(ends, snapshots, condition(whole(ends), settled.filters), new)
 
 
-def plan(settled: Settled, reach: Reach, tables: tuple[Table, ...]) -> Plan:
-    """Decide whether the earlier export can be continued, or everything is written anew."""
+def plan(settled: Settled, reach: Reach, tables: tuple[Table, ...], *, is_intact: bool) -> Plan:
+    """Decide whether the earlier export can be continued, or everything is written anew.
+
+    `is_intact` says whether its files are there as it left them.
+    """
     if settled.continued is None:
         return Plan(settled, reach, tables, None, None)
-    why = _why_anew(settled, tables, settled.continued)
+    why = _why_anew(settled, tables, settled.continued, is_intact)
     return Plan(settled, reach, tables, None if why else settled.continued, why)
 
 
-def _why_anew(settled: Settled, tables: Sequence[Table], before: Manifest) -> str | None:
+def _why_anew(
+    settled: Settled, tables: Sequence[Table], before: Manifest, is_intact: bool
+) -> str | None:
+    if not is_intact:
+        return "files of the version before are not as it left them"
     if settled.format == "xlsx":
         return "nothing can be appended to a workbook"
     known = {outline.table: outline for outline in before.tables}

@@ -12,6 +12,7 @@ from duckdb import DuckDBPyConnection
 from warehouse.contract import text
 from warehouse.errors import LedgerFailure
 from warehouse.exports.manifest import Filters, LogEnd
+from warehouse.exports.tables import ask_history
 from warehouse.note import parse_checkpoint
 
 _ENDS = """
@@ -30,7 +31,7 @@ class Stretch(NamedTuple):
 
 def log_ends(connection: DuckDBPyConnection) -> tuple[LogEnd, ...]:
     """The newest checkpoint of every log. Raises MalformedNote, LedgerFailure."""
-    ends = tuple(LogEnd(*row) for row in connection.execute(_ENDS).fetchall())
+    ends = tuple(LogEnd(*row) for row in ask_history(connection, _ENDS))
     for end in ends:
         said = parse_checkpoint(end.checkpoint)
         if (said.origin, said.size) != (end.origin, end.until):
@@ -64,11 +65,12 @@ def require_continuation(
                 f"{old.until} records of {old.origin!r} were exported, "
                 f"and the history has {reached.get(old.origin, 0)}"
             )
-        found = connection.execute(
-            "SELECT checkpoint FROM ledger WHERE log = ? AND index = ?", [old.origin, old.until - 1]
-        ).fetchone()
-        note = found[0] if found else None
-        if note and parse_checkpoint(note).root != parse_checkpoint(old.checkpoint).root:
+        last = f"log = {text(old.origin)} AND index = {old.until - 1}"
+        found = ask_history(
+            connection, f"SELECT checkpoint FROM ledger WHERE {last} AND checkpoint IS NOT NULL"
+        )
+        exported = parse_checkpoint(old.checkpoint).root
+        if any(parse_checkpoint(note).root != exported for (note,) in found):
             raise _another_history(
                 f"the first {old.until} records of {old.origin!r} are not those that were exported"
             )

@@ -60,7 +60,12 @@ def write_csv(path: Path, table: Table, batches: Batches) -> int:
     rows = 0
     schema = pa.schema([pa.field(f.name, _text_type(f.type)) for f in table.schema])
     options = pa_csv.WriteOptions(eol="\r\n")
-    with storing(path), pa_csv.CSVWriter(path, schema, write_options=options) as file:
+    with (
+        storing(path),
+        # Ours to close: its own would stay open where the disk is full.
+        path.open("wb") as sink,
+        pa_csv.CSVWriter(sink, schema, write_options=options) as file,
+    ):
         for batch in batches:
             columns = [_harmless(column) for column in _as_text(batch)]
             file.write_batch(pa.RecordBatch.from_arrays(columns, schema=schema))
