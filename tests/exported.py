@@ -24,17 +24,21 @@ import pyarrow.csv as pa_csv
 import pyarrow.dataset as pa_dataset
 from openpyxl.utils.escape import unescape
 
+from etl.log import SigningLog
 from tests.builders import (
     A_MONDAY,
     DAY,
+    ORIGIN,
     SOME_DEFINITIONS,
     SOME_STATS,
     History,
     a_definition,
     a_history,
+    a_key,
     a_reading,
 )
 from warehouse.exports.manifest import MANIFEST, Manifest
+from warehouse.ledger import Ledger
 from warehouse.payload import Instance
 
 Row = dict[str, Any]
@@ -67,6 +71,19 @@ def a_motley_history(folder: Path) -> History:
         a_reading({**SOME_STATS, "fresh": 7}, due_at=A_MONDAY, definitions=new), definitions=new
     )
     return made
+
+
+def reopened(folder: Path) -> History:
+    """Open the history that `a_history` made in a folder, in another process."""
+    log = SigningLog(
+        origin=ORIGIN,
+        ledger=Ledger(folder / "history"),
+        signer=a_key(),
+        state=next(folder.glob("state-*")),
+        tool="tallybook/test",
+        lock_timeout=5,
+    )
+    return History(folder / "history", log, a_key())
 
 
 def viewed(root: Path, table: str) -> list[Row]:
