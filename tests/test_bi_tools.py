@@ -50,16 +50,15 @@ def test_every_view_is_found_with_its_columns(history: History) -> None:
     assert (named["averageFlags"][:6], named["SAMLenabled"]) == ("DOUBLE", "BOOLEAN")
 
 
-def test_comments_can_be_read(history: History) -> None:
-    query = (
-        "SELECT column_name, comment FROM duckdb_columns() WHERE table_name = 'snapshots'"
-        " AND database_name = current_database()"
-    )
-    with engine_of(history).connect() as connection:
-        about = {name: comment for name, comment in connection.execute(sa.text(query))}
+def test_views_and_columns_say_what_they_mean(history: History) -> None:
+    inspector = sa.inspect(engine_of(history))
 
+    assert "One row per slot" in str(inspector.get_table_comment("gaps")["text"])
+    for view in VIEWS:
+        columns = inspector.get_columns(view)
+        assert [column["name"] for column in columns if not column["comment"]] == []
+    about = {c["name"]: c["comment"] for c in inspector.get_columns("snapshots")}
     assert about["users"] == "What users means. Unit: pieces."
-    assert [name for name, comment in about.items() if not comment] == []
 
 
 def test_a_reflected_view_is_asked_as_a_chart_does(history: History) -> None:

@@ -51,6 +51,7 @@ COLUMNS = {
     "latest": SNAPSHOTS,
     "statistic_values": [
         *("instance_id", "instance", "taken_at", "statistic", "value", "provenance", "definition"),
+        *("log", "index"),
     ],
     "instances": [
         *("instance_id", "instance", "first_taken_at", "last_taken_at", "snapshots"),

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.builders import A_MONDAY, PROD, SOME_DEFINITIONS, a_history, a_reading
-from tests.exported import READERS, STAGING, Row, flaws, tidy
+from tests.export_readers import READERS
+from tests.exported import STAGING, Row, flaws, tidy
 from warehouse.exports.asked import Asked
 from warehouse.exports.export import Exported, export
 from warehouse.history import NoSnapshot

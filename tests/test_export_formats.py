@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.builders import SOME_DEFINITIONS, History, a_definition, a_history, a_reading
+from tests.export_readers import READERS
 from tests.exported import (
-    READERS,
     Row,
     a_motley_history,
     flaws,

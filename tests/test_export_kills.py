@@ -13,7 +13,8 @@ import pytest
 
 from tests.builders import A_MONDAY, DAY, SOME_STATS, History, a_history, a_reading
 from tests.command import TALLYBOOK, environment
-from tests.exported import by_pyarrow, flaws, manifest_of, viewed
+from tests.export_readers import by_pyarrow
+from tests.exported import flaws, manifest_of, viewed
 from tests.test_every_write import CHANGING
 from warehouse.exports.asked import Asked
 from warehouse.exports.export import export

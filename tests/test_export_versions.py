@@ -19,8 +19,8 @@ from tests.builders import (
     a_history,
     a_reading,
 )
+from tests.export_readers import READERS
 from tests.exported import (
-    READERS,
     STAGING,
     flaws,
     manifest_of,

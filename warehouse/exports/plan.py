@@ -74,7 +74,10 @@ def look(root: Path, settled: Settled) -> Reach:
         snapshots = ask_history(connection, f"SELECT count(*) FROM snapshots WHERE {new}")[0][0]
         if not snapshots and not continued:
             raise _nothing(connection, settled.filters)
-        is_stale = ask_history(connection, _WITHOUT_COLUMN.format(scope=new))
+        # In the long shape a statistic is a value, and needs no column.
+        is_stale = settled.shape != "long" and ask_history(
+            connection, _WITHOUT_COLUMN.format(scope=new)
+        )
     if is_stale:
         # A crash came between a commit and the catalogue for it.
         catalog.build(root)
