@@ -21,6 +21,7 @@ import pyarrow.dataset as pa_dataset
 from openpyxl.utils.escape import unescape
 
 from tests.exported import Row, paths, tidy
+from warehouse.exports.export import Exported
 
 Reader = Callable[[Path, str], list[Row]]
 
@@ -172,6 +173,17 @@ READERS: Final[dict[str, tuple[Reader, ...]]] = {
     "jsonl": (jsonl_by_json, jsonl_by_pandas, jsonl_by_polars, jsonl_by_duckdb),
     "xlsx": (xlsx_by_openpyxl, xlsx_by_pandas),
 }
+
+
+def rows_of(made: Exported, table: str = "snapshots") -> list[Row]:
+    """Return the rows of a table, as the first tool of its format reads them."""
+    return tidy(READERS[made.manifest.format][0](made.latest, table))
+
+
+def in_order(rows: list[Row]) -> list[Row]:
+    """Sort rows by what is in them."""
+    return sorted(rows, key=lambda row: str(row.values()))
+
 
 _ARROW: Final = {
     "string": pa.string(),

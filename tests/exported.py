@@ -37,10 +37,15 @@ Row = dict[str, Any]
 STAGING: Final = Instance("4c1b6b6e-0000-4000-8000-000000000002", "staging")
 ODD: Final = Instance("=1+1", '@a,"b"\r\nü\t')
 INSTANCE_KEY: Final = "instance || '/' || instance_id AS instance_key"
+_VALUES: Final = (
+    "SELECT v.*, s.log, s.index FROM statistic_values AS v "
+    "JOIN snapshots AS s USING (instance_id, instance, taken_at)"
+)
 AS_VIEWED: Final = {
     "snapshots": "SELECT * FROM snapshots ORDER BY log, index",
-    "statistic_values": "SELECT * FROM statistic_values ORDER BY log, index, statistic",
-    "facts": f"SELECT {INSTANCE_KEY}, taken_at::DATE AS day, * FROM statistic_values "
+    # The view has no position: here no two snapshots are of one instance and moment.
+    "statistic_values": f"{_VALUES} ORDER BY log, index, statistic",
+    "facts": f"SELECT {INSTANCE_KEY}, taken_at::DATE AS day, * FROM ({_VALUES}) "
     "ORDER BY log, index, statistic",
     "instances": f"SELECT {INSTANCE_KEY}, * FROM instances ORDER BY 1",
     "statistics": "SELECT * FROM statistics ORDER BY statistic",
@@ -58,7 +63,13 @@ def a_motley_history(folder: Path) -> History:
     )
     new = (*SOME_DEFINITIONS, a_definition("fresh", meaning="A statistic that came later."))
     made.take(
-        a_reading({**SOME_STATS, "fresh": 7}, due_at=A_MONDAY, definitions=new), definitions=new
+        a_reading(
+            {**SOME_STATS, "fresh": 7},
+            taken_at=A_MONDAY + 5 * DAY,
+            due_at=A_MONDAY,
+            definitions=new,
+        ),
+        definitions=new,
     )
     return made
 
@@ -74,6 +85,16 @@ def reopened(folder: Path) -> History:
         lock_timeout=5,
     )
     return History(folder / "history", log, a_key())
+
+
+def take(history: History, day: int) -> None:
+    """Append a snapshot of so many days after A_MONDAY."""
+    history.take(a_reading(taken_at=A_MONDAY + day * DAY))
+
+
+def names(folder: Path) -> list[str]:
+    """Return what anybody sees in a folder."""
+    return sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
 
 
 def viewed(root: Path, table: str) -> list[Row]:

@@ -188,12 +188,12 @@ from pathlib import Path
 import duckdb
 from warehouse.exports.flat import WHOLE
 from warehouse.exports.shapes import TableShape
-from warehouse.exports.tables import Column, Table, batches
+from warehouse.exports.tables import Column, Statistics, Table, batches
 from warehouse.exports.writers import WRITERS
 names = [f"c{{n}}" for n in range(100)]
 cells = ", ".join(f"(i * {{n}}) % 97 AS c{{n}}" for n in range(100))
 shape = TableShape("t", "t", "SELECT " + cells + " FROM range({rows}) t(i) WHERE {{scope}}", ())
-table = Table(shape, tuple(Column(n, WHOLE, "", n) for n in names), "")
+table = Table(shape, tuple(Column(n, WHOLE, "", n) for n in names), "", Statistics("", ""))
 with duckdb.connect(config={{"memory_limit": "500MB"}}) as connection:
     for form in ("parquet", "csv"):
         found = batches(connection, table, "true", lambda rows: None)

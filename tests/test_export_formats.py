@@ -27,7 +27,7 @@ from warehouse.exports.asked import FORMATS, Asked
 from warehouse.exports.export import export
 from warehouse.exports.flat import NUMBER, TEXT, WHOLE
 from warehouse.exports.shapes import SHAPES, SNAPSHOTS
-from warehouse.exports.tables import Column, Table
+from warehouse.exports.tables import Column, Statistics, Table
 from warehouse.exports.writers import write_csv
 
 KEYS = {
@@ -188,7 +188,12 @@ def test_no_cell_of_a_csv_is_a_formula(exports: dict[tuple[str, str], Path]) -> 
 
 def test_a_negative_number_is_no_formula(tmp_path: Path) -> None:
     kinds = {"whole": WHOLE, "real": NUMBER, "text": TEXT}
-    table = Table(SNAPSHOTS, tuple(Column(n, kind, "", n) for n, kind in kinds.items()), "")
+    table = Table(
+        SNAPSHOTS,
+        tuple(Column(n, kind, "", n) for n, kind in kinds.items()),
+        "",
+        Statistics("", ""),
+    )
     batch = pa.RecordBatch.from_pylist(
         [{"whole": -3, "real": -0.5, "text": "-x"}, {"whole": None, "real": None, "text": None}],
         schema=table.schema,

@@ -9,17 +9,16 @@ from typing import Any, NoReturn
 import pytest
 
 from tests.builders import (
-    A_MONDAY,
-    DAY,
     History,
     a_history,
-    a_reading,
     tamper,
 )
 from tests.command import tallybook
 from tests.disks import small_disk
 from tests.exported import (
     flaws,
+    names,
+    take,
 )
 from warehouse.errors import BadInput, CannotStore, LedgerFailure, NoWarehouse
 from warehouse.exports.asked import Asked
@@ -40,14 +39,6 @@ def history(tmp_path: Path) -> History:
 @pytest.fixture
 def to(tmp_path: Path) -> Path:
     return tmp_path / "exports"
-
-
-def take(history: History, day: int) -> None:
-    history.take(a_reading(taken_at=A_MONDAY + day * DAY))
-
-
-def names(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
 
 
 def refuse(*_: object, **__: object) -> NoReturn:

@@ -1,17 +1,15 @@
 """The command that hands the history to other tools: export."""
 
 import json
-import re
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
 import click
 
+from warehouse.analysis.cli import source_names
 from warehouse.cli import Moment, json_option, pass_door, warehouse_option
 from warehouse.door import Door
-
-_YEARS = re.compile(r"([0-9]{1,3})y")
 
 
 class Beginning(click.ParamType["datetime | Literal['last']"]):
@@ -25,8 +23,6 @@ class Beginning(click.ParamType["datetime | Literal['last']"]):
         """Return `last`, or the time in UTC without a zone."""
         if value == "last":
             return "last"
-        if isinstance(value, str) and (years := _YEARS.fullmatch(value)):
-            return _years_ago(int(years[1]))
         return Moment(end_of_day=False).convert(value, param, ctx)
 
 
@@ -47,7 +43,10 @@ class Beginning(click.ParamType["datetime | Literal['last']"]):
     "--since", type=Beginning(), metavar="TIME|last",
     help="Not before, UTC; 90d, 2y: ago. last: what is new since the export in DIR.",
 )  # fmt: skip
-@click.option("--instance", "--source", "instance", metavar="NAME", help="This one alone.")
+@click.option(
+    "--instance", "--source", "instance", metavar="NAME", shell_complete=source_names,
+    help="This one alone.",
+)  # fmt: skip
 @click.option(
     "--keep", type=click.IntRange(min=2), default=3, show_default=True,
     help="How many versions stay in DIR.",
@@ -89,12 +88,3 @@ def export(
 
 
 COMMANDS: tuple[click.Command, ...] = (export,)
-
-
-def _years_ago(years: int) -> datetime:
-    now = datetime.now(UTC).replace(tzinfo=None)
-    try:
-        return now.replace(year=now.year - years)
-    except ValueError:
-        # There is no 29 February in that year.
-        return now.replace(year=now.year - years, day=28)

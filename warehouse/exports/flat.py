@@ -10,7 +10,7 @@ from typing import Final
 
 import pyarrow as pa
 
-from warehouse.contract import quoted
+from warehouse.relations import quoted
 
 
 @dataclass(frozen=True)

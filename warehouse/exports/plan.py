@@ -20,11 +20,6 @@ from warehouse.exports.tables import Table, ask_history
 from warehouse.history import NoSnapshot
 from warehouse.query import reading
 
-_WITHOUT_COLUMN = """
-    SELECT DISTINCT statistic FROM statistic_values WHERE {scope}
-    EXCEPT SELECT statistic FROM statistics
-"""
-
 
 @dataclass(frozen=True)
 class Reach:
@@ -74,13 +69,7 @@ def look(root: Path, settled: Settled) -> Reach:
         snapshots = ask_history(connection, f"SELECT count(*) FROM snapshots WHERE {new}")[0][0]
         if not snapshots and not continued:
             raise _nothing(connection, settled.filters)
-        # In the long shape a statistic is a value, and needs no column.
-        is_stale = settled.shape != "long" and ask_history(
-            connection, _WITHOUT_COLUMN.format(scope=new)
-        )
-    if is_stale:
-        # A crash came between a commit and the catalogue for it.
-        catalog.build(root)
+    catalog.complete(root)
     return Reach(ends, snapshots, condition(whole(ends), settled.filters), new)
 
 

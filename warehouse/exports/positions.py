@@ -9,11 +9,11 @@ from typing import NamedTuple
 
 from duckdb import DuckDBPyConnection
 
-from warehouse.contract import text
 from warehouse.errors import LedgerFailure
 from warehouse.exports.manifest import Filters, LogEnd
 from warehouse.exports.tables import ask_history
 from warehouse.note import parse_checkpoint
+from warehouse.relations import text
 
 _ENDS = """
     SELECT log, max(index) + 1, arg_max(checkpoint, index)

@@ -23,7 +23,8 @@ class Reference:
 class TableShape:
     """A table to export.
 
-    `query` is SQL with `{scope}` in place of the condition on positions and filters. `view`
+    `query` is SQL with `{scope}` in place of the condition on positions and filters, and
+    `{statistics}` and `{values}` of the names of all statistics and their columns. `view`
     is the one whose comments describe its columns, `told` describes what no view has.
     `grows`: new snapshots add rows and change none, so an export may continue an earlier one.
     """
@@ -48,17 +49,44 @@ SNAPSHOTS: Final = TableShape(
     key=("log", "index"),
     grows=True,
 )
+# The rows of the view statistic_values, out of the columns of `snapshots`: there each has a
+# position. Of two snapshots of one moment the view's rows could not be told apart.
+_VALUES: Final = """
+    SELECT
+        v.instance_id, v.instance, v.taken_at, v.statistic, v.value, v.provenance, d.definition,
+        v.log, v.index
+    FROM (
+        SELECT
+            instance_id, instance, taken_at, provenance, definitions, log, index,
+            unnest({statistics}::VARCHAR[]) AS statistic, unnest({values}::DOUBLE[]) AS value
+        FROM snapshots WHERE {scope}
+    ) AS v
+    LEFT JOIN (
+        SELECT
+            d.definitions, s.statistic,
+            arg_max(d.definition, d.statistic = s.statistic) AS definition
+        FROM statistics AS s
+        JOIN definitions AS d ON d.statistic IN (s.statistic, split_part(s.statistic, '.', 1))
+        GROUP BY d.definitions, s.statistic
+    ) AS d ON d.definitions = v.definitions AND d.statistic = v.statistic
+    WHERE v.value IS NOT NULL
+"""
+_POSITION: Final = {
+    "log": "Origin of the log that holds the signed record",
+    "index": "Position of the signed record in that log",
+}
 VALUES: Final = TableShape(
     name="statistic_values",
     view="statistic_values",
-    query="SELECT * FROM statistic_values WHERE {scope}",
+    query=_VALUES,
     key=("log", "index", "statistic"),
     grows=True,
+    told=_POSITION,
 )
 FACTS: Final = TableShape(
     name="statistic_values",
     view="statistic_values",
-    query=f"SELECT {_INSTANCE_KEY}, taken_at::DATE AS day, * FROM statistic_values WHERE {{scope}}",
+    query=f"SELECT {_INSTANCE_KEY}, taken_at::DATE AS day, * FROM ({_VALUES})",
     key=("log", "index", "statistic"),
     grows=True,
     references=(
@@ -67,7 +95,11 @@ FACTS: Final = TableShape(
         Reference("statistic", "statistics"),
         Reference("definition", "definitions"),
     ),
-    told={"instance_key": _TOLD_KEY, "day": "Day of the snapshot, UTC: relates to dates"},
+    told={
+        **_POSITION,
+        "instance_key": _TOLD_KEY,
+        "day": "Day of the snapshot, UTC: relates to dates",
+    },
 )
 # As the view has them, but of what is exported: the view may know newer snapshots already.
 INSTANCES: Final = TableShape(

@@ -17,6 +17,7 @@ from warehouse.errors import LedgerFailure
 from warehouse.exports.flat import FlatType, flattened
 from warehouse.exports.manifest import TableColumns
 from warehouse.exports.shapes import TableShape
+from warehouse.relations import quoted, text
 
 # Of a batch: about 64 MB, and as large a group of rows as readers like.
 _CELLS: Final = 1 << 23
@@ -46,12 +47,26 @@ class Column:
 
 
 @dataclass(frozen=True)
+class Statistics:
+    """The statistics of this history, as lists in SQL: their names and their columns."""
+
+    names: str
+    values: str
+
+    def filled(self, shape: TableShape, scope: str) -> str:
+        """The query of a shape for the rows inside `scope`."""
+        # In one go: a name may itself look like something to be filled in.
+        return shape.query.format(scope=scope, statistics=self.names, values=self.values)
+
+
+@dataclass(frozen=True)
 class Table:
     """A table of this history, in the shape that was asked for."""
 
     shape: TableShape
     columns: tuple[Column, ...]
     about: str
+    statistics: Statistics
 
     @property
     def name(self) -> str:
@@ -75,18 +90,20 @@ class Table:
     def sql(self, scope: str) -> str:
         """The query for the rows inside `scope`."""
         columns = ", ".join(column.sql for column in self.columns)
-        return f"SELECT {columns} FROM ({self.shape.query.format(scope=scope)})"
+        return f"SELECT {columns} FROM ({self.statistics.filled(self.shape, scope)})"
 
 
 def tables_of(connection: DuckDBPyConnection, shapes: Sequence[TableShape]) -> tuple[Table, ...]:
     """Look up which columns the tables of a shape have in this history."""
     comments = {(view, name): about for view, name, about in ask_history(connection, _COMMENTS)}
     abouts = dict(ask_history(connection, _ABOUT))
+    statistics = _statistics(connection)
     return tuple(
         Table(
             shape,
-            _columns(connection, shape, comments),
+            _columns(connection, shape, statistics, comments),
             shape.about or abouts.get(shape.view, ""),
+            statistics,
         )
         for shape in shapes
     )
@@ -94,7 +111,7 @@ def tables_of(connection: DuckDBPyConnection, shapes: Sequence[TableShape]) -> t
 
 def count_rows(connection: DuckDBPyConnection, table: Table, scope: str) -> int:
     """How many rows of a table are inside `scope`."""
-    query = table.shape.query.format(scope=scope)
+    query = table.statistics.filled(table.shape, scope)
     return int(ask_history(connection, f"SELECT count(*) FROM ({query})")[0][0])
 
 
@@ -136,10 +153,20 @@ def ask_history(connection: DuckDBPyConnection, query: str) -> list[tuple[Any, .
         return connection.execute(query).fetchall()
 
 
+def _statistics(connection: DuckDBPyConnection) -> Statistics:
+    known = ask_history(connection, "SELECT statistic, column_name FROM statistics")
+    names = ", ".join(text(statistic) for statistic, _ in known)
+    values = ", ".join(f"{quoted(column)}::DOUBLE" for _, column in known)
+    return Statistics(f"[{names}]", f"[{values}]")
+
+
 def _columns(
-    connection: DuckDBPyConnection, shape: TableShape, comments: dict[tuple[str, str], str]
+    connection: DuckDBPyConnection,
+    shape: TableShape,
+    statistics: Statistics,
+    comments: dict[tuple[str, str], str],
 ) -> tuple[Column, ...]:
-    described = ask_history(connection, f"DESCRIBE {shape.query.format(scope='true')}")
+    described = ask_history(connection, f"DESCRIBE {statistics.filled(shape, 'true')}")
     found = []
     for name, duckdb_type, *_ in described:
         kind, sql = flattened(name, duckdb_type)
