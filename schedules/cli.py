@@ -19,6 +19,7 @@ import etl.cli
 import etl.keys.cli
 import warehouse.analysis.cli
 import warehouse.cli
+import warehouse.exports.cli
 import warehouse.proofs.cli
 import warehouse.sealed.cli
 from warehouse.door import Door, Whereabouts
@@ -98,6 +99,7 @@ for command in (
     *etl.keys.cli.COMMANDS,
     *warehouse.cli.COMMANDS,
     *warehouse.analysis.cli.COMMANDS,
+    *warehouse.exports.cli.COMMANDS,
     *warehouse.proofs.cli.COMMANDS,
     *warehouse.sealed.cli.COMMANDS,
 ):

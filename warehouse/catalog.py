@@ -98,6 +98,18 @@ def ensure(root: Path) -> None:
             raise
 
 
+def complete(root: Path) -> None:
+    """Build the catalogue anew if there is a statistic in the history that it has no column for.
+
+    That is how a crash between a commit and its catalogue leaves it, until the next commit.
+    Raises CannotStore.
+    """
+    layout = Layout(root)
+    stamp = read_stamp(layout)
+    if stamp is None or not set(_statistics_in(layout)) <= set(stamp.statistics):
+        build(root)
+
+
 def build(
     root: Path,
     *,
