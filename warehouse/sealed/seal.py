@@ -94,7 +94,8 @@ def _begin_epoch(layout: Layout) -> None:
 
 
 def _left_behind(layout: Layout) -> bool:
-    return any(number < layout.live_epoch() for number in layout.standing().epochs)
+    _, epochs, commits = layout.standing()
+    return any(number < layout.live_epoch() for number in (*epochs, *(n for n, _ in commits)))
 
 
 def _pieces(layout: Layout) -> Iterator[Piece]:
@@ -113,7 +114,7 @@ def _measured(commit: Path) -> tuple[int, str]:
         times = opened.read(columns=["recorded_at"])["recorded_at"]
         if not len(times):
             raise ValueError("no record")
-        return len(times), f"{times[0].as_py():%Y-%m}"
+        return len(times), times[0].as_py().isoformat()[: len("2026-11")]
 
 
 def _make(layout: Layout, part: Part, pieces: Sequence[Piece]) -> None:
