@@ -12,7 +12,9 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Final, NamedTuple
 
 KINDS: Final = ("ledger", "wide", "values")
-_NAME: Final = re.compile(r"(\d{4}(?:-\d{2})?)\.([0-9a-f]{16})\.(\d{12})-(\d{12})\.parquet")
+_NAME: Final = re.compile(
+    r"([0-9]{4}(?:-[0-9]{2})?)\.([0-9a-f]{16})\.([0-9]{12})-([0-9]{12})\.parquet"
+)
 
 
 class Commit(NamedTuple):
