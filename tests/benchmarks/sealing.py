@@ -1,24 +1,16 @@
 """The one place where the benchmarks seal a history, and know what sealed files are."""
 
-from importlib import import_module
 from pathlib import Path
 from typing import Final
+
+from warehouse.sealed.seal import seal
 
 SEALED: Final = ("sealed/wide", "sealed/values")
 
 
-def can_seal() -> bool:
-    """Whether this release seals at all."""
-    try:
-        import_module("warehouse.seal")
-    except ModuleNotFoundError:
-        return False
-    return True
-
-
 def seal_everything(history: Path) -> None:
-    """Fold every hot file of a history into sealed ones, and show the readers."""
-    import_module("warehouse.seal").seal(history)
+    """Fold every hot file of a history into sealed ones, show the readers, leave nothing else."""
+    seal(history, grace_seconds=0)
 
 
 def is_sealed(history: Path) -> bool:
