@@ -10,7 +10,7 @@ neither: there the signatures themselves are kept in the state, before they leav
 """
 
 import base64
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Final
@@ -29,11 +29,16 @@ from warehouse.payload import (
     Heads,
     Instance,
     Key,
+    Missed,
+    Scheduled,
+    Snapshot,
 )
 from warehouse.record import NotCanonical, Record, parse, sha256_hex
 
 STATE_FILE: Final = "signer.journal"
-_FORMAT: Final = 2
+_FORMAT: Final = 3
+# One without slots: nothing had kept any.
+_OLDER_FORMATS: Final = (2,)
 
 
 class Head(msgspec.Struct, frozen=True):
@@ -42,6 +47,20 @@ class Head(msgspec.Struct, frozen=True):
     instance: Instance
     count: int
     sha256: str
+
+
+class Timetable(msgspec.Struct, frozen=True):
+    """What is known of the slots of a source: its schedule, and the newest slot told of.
+
+    Slots after `due_at`, a moment as records write it, are still to come. `cron` is None for a
+    source that is scheduled no more; `instance_id` is of its newest snapshot.
+    """
+
+    source: str
+    cron: str | None
+    zone: str
+    due_at: str
+    instance_id: str | None = None
 
 
 class _Signed(msgspec.Struct, frozen=True):
@@ -62,6 +81,7 @@ class _State(msgspec.Struct, frozen=True):
     recovery_id: str | None
     heads_on: str
     signed: _Signed | None
+    timetables: list[Timetable] = []
 
 
 @dataclass(frozen=True)
@@ -78,6 +98,7 @@ class Memory:
     key_id: str = ""
     recovery_id: str | None = None
     heads_on: str = ""
+    timetables: dict[str, Timetable] = field(default_factory=dict)
 
     @classmethod
     def of_new_log(cls, origin: str) -> "Memory":
@@ -97,7 +118,10 @@ class Memory:
         match content:
             case Chained():
                 head = Head(content.instance, content.seq + 1, sha256_hex(payload))
-                return replace(grown, heads={**self.heads, content.instance: head})
+                grown = replace(grown, heads={**self.heads, content.instance: head})
+                return grown.with_slot(content)
+            case Scheduled():
+                return grown.with_schedule(content)
             case Heads():
                 return replace(grown, heads_on=_day(content))
             case Genesis():
@@ -114,6 +138,35 @@ class Memory:
         if change.action == "recovery":
             return replace(self, recovery_id=_key_id(change.public_key))
         return replace(self, key_id=_key_id(change.public_key))
+
+    def with_slot(self, content: Chained) -> "Memory":
+        """The memory once a slot of a source has been told of."""
+        known = self.timetables.get(content.instance.name)
+        if known is None or not isinstance(content, Snapshot | Missed):
+            return self
+        changed = known
+        if isinstance(content, Snapshot):
+            changed = msgspec.structs.replace(known, instance_id=content.instance.id)
+        if content.due_at and content.due_at > known.due_at:
+            changed = msgspec.structs.replace(changed, due_at=content.due_at)
+        return self if changed == known else self._with_timetable(changed)
+
+    def with_schedule(self, content: Scheduled) -> "Memory":
+        """The memory once a source has another schedule."""
+        known = self.timetables.get(content.source)
+        names = [instance for instance in self.heads if instance.name == content.source]
+        newest = names[-1].id if names else None
+        made = Timetable(
+            content.source,
+            content.cron,
+            content.zone,
+            content.since,
+            known.instance_id if known else newest,
+        )
+        return self._with_timetable(made)
+
+    def _with_timetable(self, timetable: Timetable) -> "Memory":
+        return replace(self, timetables={**self.timetables, timetable.source: timetable})
 
 
 @dataclass(frozen=True)
@@ -157,6 +210,7 @@ def write_journal(path: Path, journal: Journal) -> None:
         recovery_id=before.recovery_id,
         heads_on=before.heads_on,
         signed=_written(journal.signed) if journal.signed else None,
+        timetables=list(before.timetables.values()),
     )
     lines = b"\n".join([msgspec.json.encode(state), *journal.batch, b""])
     files.replace(path, _draft_of(path), with_checksum(lines), mode=0o600)
@@ -209,7 +263,8 @@ def _draft_of(path: Path) -> Path:
 
 def _read_state(line: bytes, path: Path) -> _State:
     form = msgspec.json.decode(line, type=dict[str, msgspec.Raw]).get("format")
-    if form is not None and bytes(form) != str(_FORMAT).encode():
+    known = [str(number).encode() for number in (_FORMAT, *_OLDER_FORMATS)]
+    if form is not None and bytes(form) not in known:
         raise LedgerFailure(
             f"the signer's state {str(path)!r} is of format {bytes(form).decode()}, "
             f"expected {_FORMAT}",
@@ -228,6 +283,7 @@ def _memory(state: _State) -> Memory:
         state.key_id,
         state.recovery_id,
         state.heads_on,
+        {timetable.source: timetable for timetable in state.timetables},
     )
 
 

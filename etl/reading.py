@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from etl.catalogue.listings import APPS, CHANGES, FLAGS, LISTINGS, Listing
 from etl.moment import Moment, look
 from etl.snapshot import Reading, Row, names_of, remarks_of, require_recordable, values_of
-from etl.source import Source, Transaction, first_line
+from etl.source import CONFLICTS, Source, Transaction, first_line
 from etl.statistic import (
     Catalogue,
     Probe,
@@ -187,7 +187,8 @@ class _Asker:
         try:
             do()
         except DBAPIError as error:
-            if error.connection_invalidated:
+            # What a standby takes back is the whole moment, not one answer of it.
+            if error.connection_invalidated or _sqlstate(error) in CONFLICTS:
                 raise
             transaction.restore()
             self._note(named, _cause(error.orig), first_line(error.orig or error))
@@ -200,6 +201,10 @@ class _Asker:
     def _note(self, named: Sequence[str], cause: str, reason: str) -> None:
         for name in named:
             self._findings.unavailable[name] = Unavailable(name, cause, reason)
+
+
+def _sqlstate(error: DBAPIError) -> str | None:
+    return getattr(error.orig, "sqlstate", None)
 
 
 def _cause(error: BaseException | None) -> str:

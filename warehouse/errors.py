@@ -7,6 +7,7 @@
         KeyUnusable               the signing key: missing, open to others, …     12
       SourceFailure               the source database                              1
         SourceUnreachable         nobody answers, or the line was cut             14
+        SourceBusy                it answers, and asks to be read again            1
         SourceRefused             it answers, and does not let us in              12
         NotUnleash                it answers, and is no Unleash database           1
       LedgerFailure               the store itself                                 1
@@ -74,6 +75,10 @@ class SourceUnreachable(SourceFailure):
     """Nobody answers at the address, or the connection was cut."""
 
     exit_code = 14
+
+
+class SourceBusy(SourceFailure):
+    """The server answers, and asks to be read again: a conflict, or too many at once."""
 
 
 class SourceRefused(SourceFailure):

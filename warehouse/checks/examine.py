@@ -21,11 +21,21 @@ from warehouse.keys import public_key_from_spki
 from warehouse.layout import HotFile
 from warehouse.ledger import Unreadable, open_hot, reading
 from warehouse.merkle import leaf_hash
-from warehouse.payload import AnyPayload, Chained, Genesis, Heads, Key, Missed, Snapshot
+from warehouse.payload import (
+    AnyPayload,
+    Chained,
+    Genesis,
+    Heads,
+    Key,
+    Missed,
+    Scheduled,
+    Snapshot,
+)
 from warehouse.record import NotCanonical, Record, TrailingData, decode, sha256_hex
 
 # How the payloads end that --fast looks into. The column that says so is signed by nobody.
 _ENDS_OF_FAST: Final = (b'"type":"tallybook/genesis/v1"}', b'"type":"tallybook/key/v1"}')
+_OF_THE_LOG: Final = (Genesis, Key, Heads, Scheduled)
 _FAST_COLUMNS: Final = ("payload", "checkpoint")
 
 
@@ -95,7 +105,7 @@ class Facts(msgspec.Struct, frozen=True, gc=False):
     link: Link | None = None
     skew: tuple[str, str] | None = None
     definitions: str | None = None
-    payload: Genesis | Key | Heads | None = None
+    payload: Genesis | Key | Heads | Scheduled | None = None
     flaw: tuple[str, str] | None = None
 
 
@@ -225,7 +235,7 @@ class _Rows:
             link=link,
             skew=skew_of(snapshot) if snapshot else None,
             definitions=snapshot.definitions if snapshot else None,
-            payload=payload if isinstance(payload, Genesis | Key | Heads) else None,
+            payload=payload if isinstance(payload, _OF_THE_LOG) else None,
         )
         return facts, payload
 
