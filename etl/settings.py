@@ -17,8 +17,10 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from etl.anchors.tables import ANCHOR_KINDS, AnchorTable, is_anchor_name
+from etl.daemon_table import DaemonTable, check_daemon, check_schedule
 from etl.keys.reference import KeyReference, key_reference, secret_reference
 from warehouse.errors import BadSettings, CredentialFailure
+from warehouse.schedule import Schedule
 
 FILE_NAME: Final = "tallybook.toml"
 _A_DAY: Final = 86_400
@@ -40,6 +42,8 @@ class SourceTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     connect_timeout: float = 10
     statement_timeout: float = 60
     lock_timeout: float = 2
+    schedule: str | None = None
+    timezone: str | None = None
 
 
 class Tables(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -55,6 +59,7 @@ class Tables(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     lock_timeout: float = 30
     source: dict[str, dict[str, Any]] = {}
     anchor: dict[str, dict[str, Any]] = {}
+    daemon: dict[str, Any] = {}
 
 
 @dataclass(frozen=True)
@@ -85,6 +90,14 @@ class Settings:
     lock_timeout: float
     tables: Mapping[str, SourceTable]
     anchors: Mapping[str, AnchorTable] = field(default_factory=dict)
+    daemon: DaemonTable = field(default_factory=DaemonTable)
+
+    def schedule_of(self, name: str) -> Schedule:
+        """When snapshots of a source are due, if a daemon takes them."""
+        table = self.tables[name]
+        return Schedule(
+            table.schedule or self.daemon.schedule, table.timezone or self.daemon.timezone
+        )
 
     def source(self, name: str) -> SourceSettings:
         """One source, its password resolved. Raises BadSettings and CredentialFailure."""
@@ -119,6 +132,8 @@ def load_settings(path: Path) -> Settings:
         for name, table in tables.source.items()
     }
     _check(tables, sources, path)
+    daemon = _convert(tables.daemon, DaemonTable, "daemon.", path)
+    check_daemon(daemon, f"{str(path)!r}: daemon")
     base = path.parent
     return Settings(
         path=path,
@@ -130,6 +145,7 @@ def load_settings(path: Path) -> Settings:
         lock_timeout=tables.lock_timeout,
         tables=sources,
         anchors={name: _anchor(name, table, path) for name, table in tables.anchor.items()},
+        daemon=daemon,
     )
 
 
@@ -207,6 +223,7 @@ def _check(tables: Tables, sources: Mapping[str, SourceTable], path: Path) -> No
         for key in ("connect_timeout", "statement_timeout", "lock_timeout"):
             # PostgreSQL counts milliseconds, and would take 0 for no limit at all.
             _check_range(f"{where}.{key}", getattr(source, key), 0.001, _A_DAY)
+        check_schedule(source.schedule or "0 2 * * *", source.timezone or "UTC", where)
         if source.password_file and source.password_env:
             raise BadSettings(f"{where} has password_file and password_env: keep one of them")
         if not (source.server_url or "https://").startswith(("http://", "https://")):

@@ -17,8 +17,6 @@ from etl.catalogue import UNLEASH
 from etl.journal import Memory, Timetable
 from etl.log import Draft, SigningLog
 from etl.reading import definitions_of
-from etl.run import open_log
-from etl.settings import Settings
 from etl.snapshot import NEVER_STARTED, MissedSlot, NewSchedule, Reading
 from warehouse import catalog
 from warehouse.payload import Instance, Missed, Scheduled, Snapshot
@@ -61,13 +59,12 @@ class Declared:
 News = Told | Declared
 
 
-def keep_slots(settings: Settings, news: Sequence[News]) -> dict[News, Record]:
-    """Append all that is new, in few commits; return the record of each news that made one.
+def keep_slots(log: SigningLog, news: Sequence[News]) -> list[Record | None]:
+    """Append all that is new, in few commits; return its record for each news that made one.
 
     Raises LedgerFailure and KeyUnusable. Then some of it may have been kept: telling all of it
     again appends the rest.
     """
-    log = open_log(settings)
     log.ledger.keep_definitions(*definitions_of(UNLEASH))
     found: dict[tuple[str, str], Record] = {}
     while records := _append_some(log, news):
@@ -77,12 +74,11 @@ def keep_slots(settings: Settings, news: Sequence[News]) -> dict[News, Record]:
     readings = [one.became for one in news if isinstance(one, Told)]
     read = [reading for reading in readings if isinstance(reading, Reading)]
     catalog.refresh(
-        settings.warehouse,
+        log.ledger.layout.root,
         new_statistics={statistic for reading in read for statistic in reading.stats},
         new_definitions={reading.definitions for reading in read},
     )
-    keys = {(one.source, timestamp(_moment_of(one))): one for one in news}
-    return {keys[key]: record for key, record in found.items() if key in keys}
+    return [found.get((one.source, timestamp(_moment_of(one)))) for one in news]
 
 
 def drafts_of(memory: Memory, news: Sequence[News]) -> Iterator[Draft]:

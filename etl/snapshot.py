@@ -98,7 +98,10 @@ class NewSchedule:
     cron: str | None
     zone: str
     since: datetime
-    instance: None = None
+
+    @property
+    def instance(self) -> None:
+        """None: a schedule is no link of an instance's chain."""
 
     def payload(self, place: Place) -> Scheduled:
         """Shape the record that says so."""
