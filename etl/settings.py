@@ -92,6 +92,13 @@ class Settings:
     anchors: Mapping[str, AnchorTable] = field(default_factory=dict)
     daemon: DaemonTable = field(default_factory=DaemonTable)
 
+    def require_source(self, name: str) -> None:
+        """Raise BadSettings for what is no source of these settings."""
+        if name not in self.tables:
+            raise BadSettings(
+                f"no source {name!r} in {str(self.path)!r}", hint=_nearest(name, list(self.tables))
+            )
+
     def schedule_of(self, name: str) -> Schedule:
         """When snapshots of a source are due, if a daemon takes them."""
         table = self.tables[name]
@@ -101,10 +108,7 @@ class Settings:
 
     def source(self, name: str) -> SourceSettings:
         """One source, its password resolved. Raises BadSettings and CredentialFailure."""
-        if name not in self.tables:
-            raise BadSettings(
-                f"no source {name!r} in {str(self.path)!r}", hint=_nearest(name, list(self.tables))
-            )
+        self.require_source(name)
         return _source(name, self.tables[name], self.path)
 
 

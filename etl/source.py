@@ -193,18 +193,20 @@ class Source:
                 f"{where} refuses the login: {what}",
                 hint="Check the user and the password: password_file, password_env, PGPASSFILE "
                 "or a service file; see the comments in tallybook.toml.",
+                reason=what,
             )
         if any(sign in what for sign in _ABSENT):
-            return SourceRefused(f"{where} refuses the login: {what}")
+            return SourceRefused(f"{where} refuses the login: {what}", reason=what)
         state = getattr(error, "sqlstate", None)
         if state and state.startswith(_BUSY):
-            return SourceBusy(f"{where} asks to be read again: {what}")
+            return SourceBusy(f"{where} asks to be read again: {what}", reason=what)
         # 08: the connection; 57P: the server goes, or is not there yet. 57014 is a timeout.
         if state and not state.startswith(("08", "57P")):
-            return SourceFailure(f"{where} answers with an error: {what}")
+            return SourceFailure(f"{where} answers with an error: {what}", reason=what)
         return SourceUnreachable(
             f"{where} cannot be reached: {what}",
             hint="Check host, port, firewall and TLS settings; `tallybook doctor` looks closer.",
+            reason=what,
         )
 
 

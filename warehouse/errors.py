@@ -68,7 +68,11 @@ class KeyUnusable(CredentialFailure):
 
 
 class SourceFailure(Failure):
-    """The source database could not be read."""
+    """The source database could not be read. `reason` says why, without saying which."""
+
+    def __init__(self, message: str, *, hint: str | None = None, reason: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.reason = reason or message
 
 
 class SourceUnreachable(SourceFailure):

@@ -6,7 +6,7 @@ run ends, a commit is done. So nothing is locked, and whatever hangs hangs elsew
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from heapq import heappop, heappush
 from queue import Empty, SimpleQueue
@@ -21,7 +21,7 @@ from etl.slots import Declared, News, Told
 from etl.snapshot import Reading
 from schedules.daemon.alarm import Alarm
 from schedules.daemon.clocks import ClockGuard, Clocks
-from schedules.daemon.failures import TIMEOUT, is_transient, kind_of, pause_before
+from schedules.daemon.failures import TIMEOUT, is_transient, kind_of, pause_before, reason_of
 from schedules.daemon.keeper import Kept
 from schedules.daemon.lanes import Lane
 from schedules.daemon.reporting import Reporter
@@ -48,7 +48,7 @@ class Doors:
     read: Callable[[Settings, str, Deadline], Outcome]
     keep: Callable[[Settings, Sequence[News]], Kept]
     pauses: Callable[[], Mapping[str, datetime]]
-    clocks: Clocks = Clocks()
+    clocks: Clocks = field(default_factory=Clocks)
 
 
 class Conductor:
@@ -96,6 +96,7 @@ class Conductor:
 
     def step(self, timeout: float) -> None:
         """Handle what happens next, or nothing once `timeout` seconds are over."""
+        self._advance()
         until = self._timers[0][0] - self._now() if self._timers else timeout
         try:
             event = self._events.get(timeout=max(0.0, min(timeout, until)))
@@ -181,7 +182,7 @@ class Conductor:
             self._ready.append(lane)
         else:
             lane.take_up(due.slot)
-            self._tell(lane, why(due.slot))
+            self._tell(lane, "paused" if self._is_paused(lane.source) else why(due.slot))
         self.alarm.set(lane.source, schedule, lane.offset)
         coming = next_look(schedule, lane.told, self._wall(), lane.offset)
         self._out.scheduled(lane, schedule, coming, is_paused=self._is_paused(lane.source))
@@ -271,12 +272,9 @@ class Conductor:
         failure = outcome.failure
         if failure is None:
             self._ended(run, outcome.reading, "", "")
-        elif run.deadline.left <= 0:
-            self._ended(run, None, TIMEOUT, str(failure))
-        else:
-            self._ended(
-                run, None, kind_of(failure), str(failure), lasting=not is_transient(failure)
-            )
+            return
+        kind = TIMEOUT if run.deadline.left <= 0 else kind_of(failure)
+        self._ended(run, None, kind, reason_of(failure), lasting=not is_transient(failure))
 
     def _ended(
         self, run: Run, reading: Reading | None, kind: str, reason: str, *, lasting: bool = False

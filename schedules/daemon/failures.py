@@ -36,6 +36,11 @@ def kind_of(failure: Failure) -> str:
     return next((word for kind, word in KINDS if isinstance(failure, kind)), "failed")
 
 
+def reason_of(failure: Failure) -> str:
+    """Why, in short: which source it is of is known."""
+    return failure.reason if isinstance(failure, SourceFailure) else str(failure)
+
+
 def is_transient(failure: Failure) -> bool:
     """Whether the same run may go well in a while."""
     return isinstance(failure, _TRANSIENT)

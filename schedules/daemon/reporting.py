@@ -2,7 +2,8 @@
 
 import base64
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Final, Protocol
 
@@ -23,7 +24,7 @@ class Listener(Protocol):
 
     def begun(self) -> None: ...
 
-    def committed(self, missed: Sequence[Told]) -> None: ...
+    def committed(self, told: Sequence[Told]) -> None: ...
 
 
 class Reporter:
@@ -54,9 +55,10 @@ class Reporter:
     def running(self, lane: Lane) -> None:
         """A run begins."""
         again = f", attempt {lane.attempts}" if lane.attempts > 1 else ""
-        say(logging.INFO, lane.source, "reading for the slot %s%s", _text(lane.slot), again)
+        slot = timestamp(lane.slot) if lane.slot else "none"
+        say(logging.INFO, lane.source, "reading for the slot %s%s", slot, again)
         with self._source(lane) as found:
-            found.slot, found.attempts = _text(lane.slot), lane.attempts
+            found.slot, found.attempts = slot, lane.attempts
         if self._is_at_rest:
             self._is_at_rest = False
             for listener in self.listeners:
@@ -99,7 +101,7 @@ class Reporter:
         if told:
             self._is_at_rest = True
         for listener in self.listeners:
-            listener.committed([one for one in told if not isinstance(one.became, Reading)])
+            listener.committed(told)
 
     def head(self, size: int, root: bytes) -> None:
         """The log has so many records, and this root."""
@@ -119,7 +121,7 @@ class Reporter:
                 logging.ERROR,
                 told.source,
                 "missed the slot %s: %s",
-                _text(told.due_at),
+                timestamp(told.due_at),
                 told.became,
             )
         with self.board as board:
@@ -132,3 +134,10 @@ class Reporter:
             else:
                 found.outcome = plain(told.became)
                 found.missed += 1
+
+    @contextmanager
+    def _source(self, lane: Lane) -> Iterator[SourceBoard]:
+        with self.board as board:
+            found = board.sources.setdefault(lane.source, SourceBoard(source=lane.source))
+            found.state = lane.state
+            yield found
