@@ -78,7 +78,7 @@ def keep_slots(log: SigningLog, news: Sequence[News]) -> list[Record | None]:
         new_statistics={statistic for reading in read for statistic in reading.stats},
         new_definitions={reading.definitions for reading in read},
     )
-    return [found.get((one.source, timestamp(_moment_of(one)))) for one in news]
+    return [found.get((one.source, timestamp(moment_of(one)))) for one in news]
 
 
 def drafts_of(memory: Memory, news: Sequence[News]) -> Iterator[Draft]:
@@ -156,7 +156,8 @@ def _instance(memory: Memory, source: str, known: Timetable | None) -> Instance:
     return Instance(newest or (ids or [NEVER_STARTED])[-1], source)
 
 
-def _moment_of(news: News) -> datetime:
+def moment_of(news: News) -> datetime:
+    """The slot, or since when a schedule is declared."""
     return news.due_at if isinstance(news, Told) else news.since
 
 

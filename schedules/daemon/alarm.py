@@ -29,6 +29,8 @@ class Alarm(Protocol):
 
     def wake(self) -> None: ...
 
+    def rewind(self) -> None: ...
+
     def stop(self) -> None: ...
 
 
@@ -71,6 +73,11 @@ class SlotAlarm(BackgroundScheduler):  # type: ignore[misc]  # the same
         """Ring no more for this name."""
         if self.get_job(name):
             self.remove_job(name)
+
+    def rewind(self) -> None:
+        """Forget when it was to ring: a clock that is set back would keep it silent till then."""
+        for job in self.get_jobs():
+            self.reschedule_job(job.id, trigger=job.trigger)
 
     def wake(self) -> None:
         """Look at the clock now: it may have been set, or the machine suspended."""

@@ -17,7 +17,7 @@ from etl.journal import Timetable
 from etl.patience import Deadline
 from etl.run import Outcome
 from etl.settings import Settings
-from etl.slots import Declared, News, Told
+from etl.slots import Declared, News, Told, moment_of
 from etl.snapshot import Reading
 from schedules.daemon.alarm import Alarm
 from schedules.daemon.clocks import ClockGuard, Clocks
@@ -89,10 +89,19 @@ class Conductor:
         """Have a look at a source; may be called from any thread."""
         self._events.put(lambda: self._look(source))
 
-    def look_at_all(self) -> None:
-        """Have a look at every source: a clock was set, or somebody resumed one."""
-        for source in list(self.lanes):
-            self._look(source)
+    def reconsider(self) -> None:
+        """The wall clock was set: forget what is not due any more, and look at what is."""
+        now = self._wall()
+        for lane in self.lanes.values():
+            if lane.slot and lane.slot > now and lane.state in ("ready", "running", "waiting"):
+                lane.abandon()
+                lane.state = "idle"
+        self._ready = deque(lane for lane in self._ready if lane.state == "ready")
+        for news in [news for news in self._pending if moment_of(news) > now]:
+            self._pending.remove(news)
+            self.lanes[news.source].state = "idle"
+        self.alarm.rewind()
+        self._look_at_all()
 
     def step(self, timeout: float) -> None:
         """Handle what happens next, or nothing once `timeout` seconds are over."""
@@ -150,7 +159,11 @@ class Conductor:
         for lane in self.lanes.values():
             if lane.source not in settings.tables:
                 lane.wanted = None
-        self.look_at_all()
+        self._look_at_all()
+
+    def _look_at_all(self) -> None:
+        for source in list(self.lanes):
+            self._look(source)
 
     def _look(self, source: str) -> None:
         lane = self.lanes.get(source)
@@ -284,8 +297,8 @@ class Conductor:
         if reading and not self.guard.hear(reading.db_time, reading.taken_at):
             kind, reason = "clock", f"{self.guard.doubt}; the database says {reading.db_time}"
             reading = None
-        if lane is None or lane.run is not run:
-            # Only a look at a clock.
+        if lane is None or lane.run is not run or lane.state != "running":
+            # A look at a clock only, or for a slot that is not due any more.
             return
         if reading is None:
             lane.abandon()

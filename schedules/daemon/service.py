@@ -120,7 +120,7 @@ class Service:
         """Look at the clocks, and say that all goes on; but only if the scheduler ticked."""
         if step := self._guard.check():
             say(logging.WARNING, None, "the clock was set by %+.0f s", step.total_seconds())
-            self._conductor.look_at_all()
+            self._conductor.reconsider()
         ticks, self._ticks = self._ticks, self._conductor.alarm.ticks
         self._conductor.alarm.wake()
         with self._board as board:
