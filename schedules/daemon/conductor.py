@@ -30,7 +30,7 @@ from schedules.slots import due_slot, next_look, offset_of
 from warehouse.errors import Failure
 
 # What is due together is kept together: so long is waited for the others of a commit.
-_GATHER: Final = 10.0
+_GATHER: Final = 5.0
 _MOST_AT_ONCE: Final = 500
 # A run that takes longer makes room for others; so many times more may then be under way.
 _SLOW: Final = 10.0
