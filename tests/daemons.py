@@ -1,7 +1,6 @@
 """The daemon as a process: started, watched, told to stop; and a history in which a slot is due."""
 
 import json
-import os
 import signal
 import socket
 import subprocess
@@ -10,7 +9,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -70,7 +69,7 @@ class Daemon:
     history: History
     process: subprocess.Popen[str]
     log: Path
-    told: list[str] = field(default_factory=list)
+    address: tuple[str, int] | None
 
     @property
     def lines(self) -> list[str]:
@@ -88,9 +87,8 @@ class Daemon:
 
     def get(self, address: str) -> tuple[int, str]:
         """Ask over HTTP."""
-        daemon = load_settings(self.history.folder / "tallybook.toml").daemon
-        assert daemon.address
-        host, port = daemon.address
+        assert self.address
+        host, port = self.address
         try:
             with urllib.request.urlopen(f"http://{host}:{port}{address}", timeout=5) as answer:
                 return answer.status, answer.read().decode()
@@ -125,7 +123,8 @@ def running(history: History, env: Mapping[str, str] | None = None) -> Iterator[
             text=True,
         )
     try:
-        yield Daemon(history, process, log)
+        settings = load_settings(history.folder / "tallybook.toml")
+        yield Daemon(history, process, log, settings.daemon.address)
     finally:
         process.kill()
         process.wait()
@@ -148,4 +147,4 @@ def listening(folder: Path) -> Iterator[tuple[str, Callable[[], list[str]]]]:
                     return came
 
         yield str(path), lines
-    os.unlink(path)
+    path.unlink()
