@@ -32,6 +32,7 @@ from schedules.daemon.notify import Supervisor
 from schedules.daemon.pauses import read_pauses
 from schedules.daemon.ping import Ping
 from schedules.daemon.reporting import Reporter
+from warehouse import catalog
 from warehouse.errors import BadSettings, Failure
 from warehouse.record import moment, parse, timestamp
 
@@ -62,7 +63,10 @@ class Service:
         self._must_reload = False
         self._ticks = -1
         self._listen_to(settings)
-        open_log(settings).heal()
+        log = open_log(settings)
+        log.heal()
+        # What the last daemon wrote, it may not have lived to put into the views.
+        catalog.refresh(settings.warehouse, new_statistics=log.newest_statistics())
         journal = read_journal(settings.state / STATE_FILE)
         self._board = SharedBoard(_new_board(settings))
         self._out = Reporter(self._board, self._clocks.wall)
