@@ -8,7 +8,7 @@ environment.
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
+from etl.alert_tables import Alert, AlertsTable, AlertTable, read_alert
 from etl.anchors.tables import ANCHOR_KINDS, AnchorTable, is_anchor_name
 from etl.daemon_table import DaemonTable, check_daemon, check_schedule
 from etl.keys.reference import KeyReference, key_reference, secret_reference
@@ -60,6 +61,8 @@ class Tables(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     source: dict[str, dict[str, Any]] = {}
     anchor: dict[str, dict[str, Any]] = {}
     daemon: dict[str, Any] = {}
+    alerts: dict[str, Any] = {}
+    alert: dict[str, dict[str, Any]] = {}
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,8 @@ class Settings:
     tables: Mapping[str, SourceTable]
     anchors: Mapping[str, AnchorTable] = field(default_factory=dict)
     daemon: DaemonTable = field(default_factory=DaemonTable)
+    alerts: Sequence[Alert] = ()
+    alert_urls: Path | None = None
 
     def require_source(self, name: str) -> None:
         """Raise BadSettings for what is no source of these settings."""
@@ -139,6 +144,7 @@ def load_settings(path: Path) -> Settings:
     daemon = _convert(tables.daemon, DaemonTable, "daemon.", path)
     check_daemon(daemon, f"{str(path)!r}: daemon")
     base = path.parent
+    urls_file = _convert(tables.alerts, AlertsTable, "alerts.", path).urls_file
     return Settings(
         path=path,
         origin=tables.origin,
@@ -150,6 +156,8 @@ def load_settings(path: Path) -> Settings:
         tables=sources,
         anchors={name: _anchor(name, table, path) for name, table in tables.anchor.items()},
         daemon=daemon,
+        alerts=[_alert(name, table, list(sources), path) for name, table in tables.alert.items()],
+        alert_urls=base / urls_file if urls_file else None,
     )
 
 
@@ -216,6 +224,15 @@ def _anchor(name: str, table: Mapping[str, Any], path: Path) -> AnchorTable:
     if complaint := made.complaint():
         raise BadSettings(f"{where}.{complaint}")
     return made.placed(path.parent)
+
+
+def _alert(name: str, table: dict[str, Any], sources: Sequence[str], path: Path) -> Alert:
+    made = _convert(table, AlertTable, f"alert.{name}.", path)
+    if made.source is not None and made.source not in sources:
+        where = f"{str(path)!r}: alert.{name}.source"
+        hint = _nearest(made.source, list(sources))
+        raise BadSettings(f"{where}: no source {made.source!r}", hint=hint)
+    return read_alert(name, made, f"{str(path)!r}: alert.{name}")
 
 
 def _check(tables: Tables, sources: Mapping[str, SourceTable], path: Path) -> None:

@@ -17,6 +17,7 @@ import click
 import etl.anchors.cli
 import etl.cli
 import etl.keys.cli
+import schedules.alerts.cli
 import schedules.daemon.cli
 import warehouse.cli
 import warehouse.proofs.cli
@@ -85,6 +86,7 @@ def status(context: click.Context, as_json: bool) -> None:
 for command in (
     status,
     *schedules.daemon.cli.COMMANDS,
+    *schedules.alerts.cli.COMMANDS,
     *etl.cli.COMMANDS,
     *etl.anchors.cli.COMMANDS,
     *etl.keys.cli.COMMANDS,

@@ -17,6 +17,7 @@ from typing import Final
 from etl.anchors.handing import hand_over_newest, warnings_of
 from etl.settings import Settings
 from etl.slots import Told, plain
+from schedules.alerts.keeper import AlertKeeper
 from schedules.daemon.board import SharedBoard
 from schedules.daemon.logs import say
 from warehouse.ledger import Ledger
@@ -49,6 +50,7 @@ class Chores:
         self._due = Event()
         self._verifying = Lock()
         self._child: subprocess.Popen[str] | None = None
+        self._alerts = AlertKeeper(lambda: self.settings)
 
     def start(self) -> None:
         """Begin with what the last daemon may have left."""
@@ -58,8 +60,9 @@ class Chores:
     def begun(self) -> None:
         """Nothing follows the beginning of a run."""
 
-    def committed(self, _told: Sequence[Told]) -> None:
+    def committed(self, told: Sequence[Told]) -> None:
         """Do what follows a commit."""
+        self._alerts.hear(told)
         self._due.set()
 
     def verify(self) -> None:
@@ -74,11 +77,17 @@ class Chores:
     def _work(self) -> None:
         while self._due.wait():
             self._due.clear()
-            for chore in AFTER_COMMIT:
+            for chore in (self._look, *AFTER_COMMIT):
                 try:
                     chore(self.settings)
                 except Exception as error:
                     say(logging.ERROR, None, "%s failed: %s", chore.__name__, error)
+
+    def _look(self, _settings: Settings) -> None:
+        """Tell what is wrong, and what is so no more."""
+        with self._board as board:
+            verified = board.verified
+        self._alerts.look(verified)
 
     def _verify(self) -> None:
         if not self._verifying.acquire(blocking=False):
@@ -109,3 +118,4 @@ class Chores:
         say(level, None, "verified the history: %s", verdict)
         with self._board as board:
             board.verified, board.verified_at = verdict, timestamp(datetime.now(UTC))
+        self._due.set()

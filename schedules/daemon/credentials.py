@@ -7,6 +7,7 @@ from urllib.parse import unquote
 
 from etl.settings import Settings
 from etl.source import parse_url
+from schedules.alerts.sending import read_urls
 from warehouse.errors import BadSettings, CredentialFailure, Failure
 
 
@@ -26,6 +27,8 @@ def _secrets(settings: Settings) -> Iterator[str | None]:
             yield unquote(password or "")
     with suppress(Failure):
         yield ping_address(settings)
+    with suppress(Failure):
+        yield from read_urls(settings.alert_urls)
     yield os.environ.get("PGPASSWORD")
 
 
