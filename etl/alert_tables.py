@@ -1,7 +1,8 @@
 """`[alerts]` and `[alert.NAME]`: what to cry about, and to whom. Pure.
 
-What to cry about is one line, such as `licensedUsers > 240`, `featureToggles -30% in 1d`, or
-`missed`. Where to is an address of apprise's, a secret, and stands in a file of its own.
+What to cry about is one line, such as `licensedUsers > 240`, the same with `within 30d` behind
+it, `featureToggles -30% in 1d`, or `missed`. Where to is an address of apprise's, a secret, and
+stands in a file of its own.
 """
 
 import re
@@ -22,11 +23,12 @@ EVENTS: Final[tuple[EventKind, ...]] = (
 _NAME: Final = r"([A-Za-z][A-Za-z0-9._-]*)"
 _NUMBER: Final = r"([0-9]+(?:\.[0-9]+)?)"
 _THRESHOLD: Final = re.compile(rf"{_NAME}\s*(<=|>=|<|>|==|!=)\s*(-?{_NUMBER})")
+_AHEAD: Final = re.compile(rf"{_NAME}\s*>=?\s*{_NUMBER}\s+within\s+([0-9]+)d")
 _CHANGE: Final = re.compile(rf"{_NAME}\s+([+−-]){_NUMBER}(%?)\s+in\s+{_NUMBER}([hd])")
 _SECONDS: Final = {"h": 3600, "d": 86_400}
 _EXPECTED: Final = (
-    "Expected a limit, such as 'licensedUsers > 240'; a change, such as 'featureToggles -30% in "
-    f"1d'; or one of: {', '.join(EVENTS)}."
+    "Expected a limit, such as 'licensedUsers > 240', or when it will be reached: 'licensedUsers > "
+    f"240 within 30d'; a change: 'featureToggles -30% in 1d'; or one of: {', '.join(EVENTS)}."
 )
 
 
@@ -68,6 +70,15 @@ class Threshold:
 
 
 @dataclass(frozen=True)
+class Ahead:
+    """A statistic is expected to reach a limit within so many days."""
+
+    statistic: str
+    limit: float
+    days: int
+
+
+@dataclass(frozen=True)
 class Change:
     """A statistic fell or rose by so much within so many seconds.
 
@@ -96,7 +107,7 @@ class Event:
     kind: EventKind
 
 
-Rule = Threshold | Change | Event
+Rule = Threshold | Ahead | Change | Event
 
 
 @dataclass(frozen=True)
@@ -114,6 +125,8 @@ def read_alert(name: str, table: AlertTable, where: str) -> Alert:
     when = " ".join(table.when.split())
     if found := _THRESHOLD.fullmatch(when):
         rule: Rule = Threshold(found[1], found[2], float(found[3]))
+    elif found := _AHEAD.fullmatch(when):
+        rule = Ahead(found[1], float(found[2]), int(found[3]))
     elif found := _CHANGE.fullmatch(when):
         by = float(found[3]) * (1 if found[2] == "+" else -1)
         seconds = float(found[5]) * _SECONDS[found[6]]

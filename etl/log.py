@@ -11,19 +11,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Final, Protocol
 
 from etl.heads import heads_are_due, heads_payloads
-from etl.journal import (
-    STATE_FILE,
-    Journal,
-    Memory,
-    Signed,
-    read_journal,
-    sweep_draft,
-    write_journal,
-)
+from etl.journal import STATE_FILE, Journal, JournalFile, Signed, read_journal
+from etl.memory import End, Growth, Memory
 from etl.signing import Signer
 from etl.snapshot import Place
 from warehouse import checkpoints
@@ -40,6 +34,7 @@ from warehouse.note import Checkpoint, Note, Signature
 from warehouse.payload import (
     NO_PREVIOUS,
     Anchored,
+    AnyPayload,
     Genesis,
     Heads,
     Instance,
@@ -109,21 +104,21 @@ class SigningLog:
             drafts = decide(memory)
             if not drafts:
                 return []
-            payloads = self._heads(memory)
-            after = memory
-            for payload in payloads:
-                after = after.after(payload)
+            growth = Growth(memory)
+            for payload in self._heads(memory):
+                growth.add(payload, parse(payload))
             for draft in drafts:
-                content = draft.payload(self.place(after, draft.instance))
-                _require_new_slot(content, after)
-                payloads.append(encode(content))
-                after = after.after(payloads[-1])
-            return list(self._publish(Journal(memory, tuple(payloads))).records[-len(drafts) :])
+                content = draft.payload(self.place(growth, draft.instance))
+                _require_new_slot(content, growth)
+                payload = encode(content)
+                growth.add(payload, parse(payload))
+            journal = Journal(memory, tuple(growth.batch), grown=growth.memory)
+            return list(self._publish(journal, growth.contents).records[-len(drafts) :])
 
     def append_heads(self) -> None:
         """Say where all chains end, unless the newest record does. Raises as `append`."""
         with self.turn() as memory:
-            newest = read_journal(self.state / STATE_FILE).batch[-1:]
+            newest = self._journal.read().batch[-1:]
             if memory.heads and not any(isinstance(parse(payload), Heads) for payload in newest):
                 self.require_key(memory)
                 payloads = heads_payloads(memory, self.place, self.anchored())
@@ -142,14 +137,18 @@ class SigningLog:
             if isinstance(record, Snapshot):
                 yield from record.stats
 
+    @cached_property
+    def _journal(self) -> JournalFile:
+        return JournalFile(self.state / STATE_FILE)
+
     @contextmanager
     def turn(self) -> Iterator[Memory]:
         """Hold the writers' lock, with everything finished that an earlier writer began."""
         with exclusive_lock(self.state / LOCK_FILE, wait_seconds=self.lock_timeout):
             self.ledger.layout.require()
             self.ledger.sweep_drafts()
-            sweep_draft(self.state / STATE_FILE)
-            journal = read_journal(self.state / STATE_FILE)
+            self._journal.sweep()
+            journal = self._journal.read()
             self._require_own(journal)
             self._require_no_more(journal.memory.size)
             if not self.ledger.layout.holds(self.origin, journal.before.size):
@@ -161,12 +160,12 @@ class SigningLog:
         payloads = tuple(record.payload for record in signed.records)
         self._publish(Journal(memory, payloads, signed))
 
-    def place(self, memory: Memory, instance: Instance | None = None) -> Place:
+    def place(self, end: End, instance: Instance | None = None) -> Place:
         """The place of the next record, in the chain of an instance where it has one."""
-        head = memory.head(instance) if instance else None
+        head = end.head(instance) if instance else None
         return Place(
             log=self.origin,
-            index=memory.size,
+            index=end.size,
             seq=head.count if head else 0,
             prev=head.sha256 if head else NO_PREVIOUS,
             recorded_at=timestamp(self.clock()),
@@ -215,11 +214,11 @@ class SigningLog:
                 "elsewhere. Bring back the newest state: signing on would fork the log.",
             )
 
-    def _publish(self, journal: Journal) -> Signed:
+    def _publish(self, journal: Journal, contents: Sequence[AnyPayload] | None = None) -> Signed:
         # Before anything leaves signed: after a crash these bytes, no others, take these places.
-        write_journal(self.state / STATE_FILE, journal)
+        self._journal.write(journal)
         try:
-            signed = self._commit(journal)
+            signed = self._commit(journal, contents)
         except CannotStore as error:
             raise CannotStore(
                 str(error),
@@ -229,9 +228,9 @@ class SigningLog:
         self._log_checkpoints(journal.memory.size, signed.checkpoint, journal.before.size)
         return signed
 
-    def _commit(self, journal: Journal) -> Signed:
+    def _commit(self, journal: Journal, contents: Sequence[AnyPayload] | None = None) -> Signed:
         signed = journal.signed or self._sign(journal)
-        self.ledger.commit(signed.records, signed.checkpoint)
+        self.ledger.commit(signed.records, signed.checkpoint, contents)
         return signed
 
     def _sign(self, journal: Journal) -> Signed:
@@ -267,9 +266,9 @@ class SigningLog:
         )
 
 
-def _require_new_slot(content: Payload, memory: Memory) -> None:
+def _require_new_slot(content: Payload, growth: Growth) -> None:
     if isinstance(content, Snapshot | Missed) and content.due_at:
-        known = memory.timetables.get(content.instance.name)
+        known = growth.timetables.get(content.instance.name)
         if known and content.due_at <= known.due_at:
             raise LedgerFailure(
                 f"the slot {content.due_at} of {content.instance.name!r} is recorded already: "

@@ -14,10 +14,11 @@ from typing import Final
 import msgspec
 
 from etl.catalogue import UNLEASH
-from etl.journal import Memory, Timetable
 from etl.log import Draft, SigningLog
+from etl.memory import Memory
 from etl.reading import definitions_of
 from etl.snapshot import NEVER_STARTED, MissedSlot, NewSchedule, Reading
+from etl.timetable import Timetable
 from warehouse import catalog
 from warehouse.payload import Instance, Missed, Scheduled, Snapshot
 from warehouse.record import Record, moment, parse, timestamp

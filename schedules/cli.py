@@ -10,7 +10,7 @@ import os
 import sys
 import traceback
 from difflib import get_close_matches
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
@@ -19,14 +19,26 @@ import etl.cli
 import etl.keys.cli
 import schedules.alerts.cli
 import schedules.daemon.cli
+import warehouse.analysis.cli
 import warehouse.cli
 import warehouse.proofs.cli
+import warehouse.sealed.cli
 from warehouse.door import Door, Whereabouts
 from warehouse.errors import Failure
 
 
 class Commands(click.Group):
     """Commands, with a guess at what a mistyped one was meant to be."""
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:
+        """Make the context with a door in it: a shell that completes names runs no command."""
+        return super().make_context(info_name, args, parent, obj=Door(None, _find), **extra)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -91,7 +103,9 @@ for command in (
     *etl.anchors.cli.COMMANDS,
     *etl.keys.cli.COMMANDS,
     *warehouse.cli.COMMANDS,
+    *warehouse.analysis.cli.COMMANDS,
     *warehouse.proofs.cli.COMMANDS,
+    *warehouse.sealed.cli.COMMANDS,
 ):
     tallybook.add_command(command)
 

@@ -13,10 +13,11 @@ import msgspec
 from etl.anchors.checkup import check_anchors
 from etl.anchors.report import age_text
 from etl.doctor import Finding
-from etl.journal import STATE_FILE, Journal, Timetable, read_journal
+from etl.journal import STATE_FILE, Journal, read_journal
 from etl.report import findings_json
 from etl.run import open_log
 from etl.settings import Settings
+from etl.timetable import Timetable
 from schedules.daemon.board import Board, read_board
 from schedules.daemon.pauses import read_pauses
 from schedules.slots import next_look, offset_of

@@ -15,8 +15,9 @@ import pyarrow.parquet as pq
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from etl.journal import STATE_FILE, Memory, read_journal
+from etl.journal import STATE_FILE, read_journal
 from etl.log import SigningLog, sign_checkpoint
+from etl.memory import Memory
 from etl.signing import KeySigner
 from etl.snapshot import Reading
 from etl.statistic import Unavailable
@@ -308,7 +309,7 @@ class History:
 
     def files(self) -> list[Path]:
         """The files of the commits, genesis first."""
-        return [file.path for file in self.ledger.layout.hot_files()]
+        return [file.path for file in self.ledger.layout.record_files()]
 
     def verify(
         self, *trusted: PublicKey, vouched: bool = True, scope: Scope | None = None

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from etl.daemon_table import DaemonTable
-from etl.journal import Memory
 from etl.keys.reference import KeyReference
+from etl.memory import Memory
 from etl.patience import Deadline
 from etl.run import Outcome
 from etl.settings import Settings, SourceTable

@@ -1,14 +1,13 @@
 """The rules of alerts: how they are written, and what they hold for."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 
-from etl.alert_tables import AlertTable, Change, Event, Rule, Threshold, read_alert
+from etl.alert_tables import Ahead, AlertTable, Change, Event, Rule, Threshold, read_alert
 from schedules.alerts.facts import Facts, cloned_from, moved
 from schedules.alerts.watching import Look, News, look_at_history, look_at_source
 from warehouse.errors import BadSettings
-from warehouse.trends import Point
 
 DAY = 86_400.0
 
@@ -24,6 +23,7 @@ def rule(when: str) -> Rule:
         ("licensedUsers>=240.5", Threshold("licensedUsers", ">=", 240.5)),
         ("activeUsers.last30 < -3", Threshold("activeUsers.last30", "<", -3)),
         ("SAMLenabled != 1", Threshold("SAMLenabled", "!=", 1)),
+        ("licensedUsers > 240 within 30d", Ahead("licensedUsers", 240, 30)),
         ("featureToggles -30% in 1d", Change("featureToggles", -30, True, DAY)),
         ("featureToggles −30% in 1d", Change("featureToggles", -30, True, DAY)),
         ("users +50 in 12h", Change("users", 50, False, DAY / 2)),
@@ -83,10 +83,16 @@ def looks(when: str, news: News, source: str | None = None, **others: Facts) -> 
     return list(look_at_source(alert, news, others, trends))
 
 
-def trends(_source: str, statistic: str, _since: datetime) -> dict[str, list[Point]]:
+Points = list[tuple[datetime, float]]
+
+
+def trends(_source: str, statistic: str, _since: datetime) -> dict[str, Points]:
+    if statistic == "seats":
+        begin = datetime(2026, 10, 24, 2)  # noqa: DTZ001  # as DuckDB has it
+        return {"seats": [(begin + timedelta(days=n), 200.0 + n) for n in range(31)]}
     values = [100.0, 80.0, 60.0]
-    days = [datetime(2026, 11, day, 2) for day in (21, 22, 23)]  # noqa: DTZ001  # as DuckDB has it
-    return {statistic: [Point(at, value, None) for at, value in zip(days, values, strict=True)]}
+    days = [datetime(2026, 11, day, 2) for day in (21, 22, 23)]  # noqa: DTZ001  # the same
+    return {statistic: list(zip(days, values, strict=True))}
 
 
 def test_a_limit_is_told_with_the_value() -> None:
@@ -118,6 +124,22 @@ def test_a_fall_in_steps_is_a_fall() -> None:
 
     assert fell.what == "featureToggles went from 100 to 60 since 2026-11-21 02:00 UTC"
     assert less.what is None
+
+
+@pytest.mark.parametrize(
+    ("when", "what"),
+    [
+        ("seats > 240 within 10d",
+         "seats is expected to reach 240 on 2026-12-03 (between 2026-12-03 and 2026-12-03)"),
+        ("seats > 240 within 9d", None),
+        ("seats >= 230 within 9d", "seats has reached 230"),
+        ("users > 100 within 30d", None),
+    ],
+)  # fmt: skip
+def test_a_limit_that_will_be_reached_is_told_before(when: str, what: str | None) -> None:
+    (look,) = looks(when, News("prod", stats={}, now=facts()))
+
+    assert look.what == what
 
 
 def test_an_alert_of_one_source_is_quiet_about_others() -> None:

@@ -46,6 +46,7 @@ SNAPSHOTS = [
     *("version_enterprise", "schema", "db_time", "recorded_at", "log", "index", "definitions"),
     *("sum", *STATISTICS),
 ]
+PERIOD = ["first", "last", "min", "max", "avg", "n", "provenance"]
 COLUMNS = {
     "snapshots": SNAPSHOTS,
     "latest": SNAPSHOTS,
@@ -67,6 +68,22 @@ COLUMNS = {
     "ledger": [
         *("log", "index", "type", "instance_id", "instance", "seq", "recorded_at", "payload"),
         *("signature", "key_id", "checkpoint"),
+    ],
+    "daily": [*("instance_id", "instance", "day", "statistic"), *PERIOD],
+    "monthly": [*("instance_id", "instance", "month", "statistic"), *PERIOD],
+    "dates": [
+        *("day", "year", "quarter", "month", "day_of_month", "day_of_year", "iso_year", "iso_week"),
+        *("weekday", "weekday_name", "month_name", "week_start", "month_start", "quarter_start"),
+        *("is_weekend", "is_month_end", "is_quarter_end", "is_year_end"),
+    ],
+    "apps": ["instance_id", "instance", "app", "first_taken_at", "last_taken_at", "snapshots"],
+    "apps_monthly": ["instance_id", "instance", "month", "apps", "snapshots", "omitted"],
+    "apps_windows": [
+        *("instance_id", "instance", "days", "until", "apps", "complete", "omitted"),
+    ],
+    "environment_changes": [
+        *("instance_id", "instance", "environment", "type", "day", "changes", "complete"),
+        "taken_at",
     ],
     "gaps": [
         *("instance_id", "instance", "due_at", "reason", "recorded_at", "log", "index"),

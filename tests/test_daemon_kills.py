@@ -76,7 +76,7 @@ def test_a_daemon_killed_at_any_moment_keeps_every_slot_once(tmp_path: Path) -> 
 
 def begin_anew(history: History, at: datetime) -> None:
     """Let the log have begun then, so that its records come in the order of time."""
-    for file in Ledger(history.warehouse).layout.hot_files():
+    for file in Ledger(history.warehouse).layout.record_files():
         file.path.unlink()
     (history.warehouse / "checkpoints.log").unlink()
     (history.state / STATE_FILE).unlink()

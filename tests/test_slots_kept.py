@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from etl.journal import STATE_FILE, Timetable, read_journal
+from etl.journal import STATE_FILE, read_journal
 from etl.slots import Declared, News, Told, drafts_of
 from etl.snapshot import MissedSlot, NewSchedule
+from etl.timetable import Timetable
 from tests.builders import (
     DAY,
     PROD,

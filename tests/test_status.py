@@ -66,7 +66,7 @@ def test_a_late_snapshot_is_a_warning_with_what_to_do(history: History) -> None:
 
 def test_records_that_are_not_stored_yet_are_told(history: History) -> None:
     take(history, datetime.now(UTC))
-    (newest,) = Layout(history.warehouse).hot_files()[1:]
+    (newest,) = Layout(history.warehouse).record_files()[1:]
     newest.path.unlink()
 
     said = history.run("status")

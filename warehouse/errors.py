@@ -16,6 +16,7 @@
         WarehouseBehindSigner     the warehouse lost records that were signed      1
         SignerBehindWarehouse     the signer forgot records that it signed         1
         CannotStore               disk full, read-only, not ours                   1
+        Unfoldable                records that cannot be sealed stay as they are   1
       EmbeddedPostgresFailure     the demo's own server (etl/demo)                 1
         PortTaken                 somebody else was quicker to the port            1
       QueryFailure                SQL that cannot be answered                      1

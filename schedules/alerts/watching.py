@@ -2,18 +2,19 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Final, Protocol
 
-from etl.alert_tables import Alert, Change, Event, Threshold
+from etl.alert_tables import Ahead, Alert, Change, Event, Threshold
 from schedules.alerts.facts import Facts, cloned_from, moved
 from schedules.alerts.incidents import Incident
+from warehouse.analysis.forecast import WINDOW_DAYS, forecast
+from warehouse.analysis.names import resolve
+from warehouse.analysis.reading import Range, read_trends
 from warehouse.errors import BadInput, Failure
-from warehouse.history import read_series
 from warehouse.payload import Value
 from warehouse.rows import number
-from warehouse.trends import Point, resolve
 
 # Nights are not exactly a day apart.
 _SLACK: Final = 1.1
@@ -31,12 +32,13 @@ class News:
     before: Facts | None = None
 
 
-class Trends(Protocol):
-    """Points of statistics of a source since then, oldest first, by statistic."""
+Points = Sequence[tuple[datetime, float]]
 
-    def __call__(
-        self, source: str, statistic: str, since: datetime, /
-    ) -> Mapping[str, Sequence[Point]]: ...
+
+class Trends(Protocol):
+    """Moments (UTC, without a zone) and values since then, oldest first, by statistic."""
+
+    def __call__(self, source: str, statistic: str, since: datetime, /) -> Mapping[str, Points]: ...
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,8 @@ def look_at_source(
             yield Look(alert, news.source, _beyond(rule, news.stats))
         case Change() as rule if news.stats is not None and news.now is not None:
             yield Look(alert, news.source, _changed(rule, news, news.now, trends))
+        case Ahead() as rule if news.stats is not None and news.now is not None:
+            yield Look(alert, news.source, _foreseen(rule, news, news.now, trends))
         case Event(kind="missed"):
             yield Look(alert, news.source, news.missed)
         case Event(kind="release changed") if news.now and news.before:
@@ -90,13 +94,18 @@ def look_at_history(alert: Alert, verified: str | None) -> Iterator[Look]:
 def trends_of(root: Path) -> Trends:
     """Trends of the warehouse in `root`."""
 
-    def ask(source: str, statistic: str, since: datetime) -> Mapping[str, Sequence[Point]]:
+    def ask(source: str, statistic: str, since: datetime) -> Mapping[str, Points]:
         try:
-            found = read_series(root, [statistic], source, since)
+            found = read_trends(root, [statistic], Range((source,), since))
         except Failure:
             # A statistic that this history never had does not change.
             return {}
-        return {series.statistic: series.points for series in found}
+        points: dict[str, list[tuple[datetime, float]]] = {}
+        for series in found:
+            # A rebuilt database goes on with the numbers of its source.
+            named = points.setdefault(series.statistic.name, [])
+            named += [(point.taken_at, point.value) for point in series.points]
+        return {name: sorted(found) for name, found in points.items()}
 
     return ask
 
@@ -109,8 +118,7 @@ def _beyond(rule: Threshold, stats: Mapping[str, Value]) -> str | None:
 
 
 def _changed(rule: Change, news: News, now: Facts, trends: Trends) -> str | None:
-    taken_at = datetime.fromisoformat(now.taken_at).replace(tzinfo=None)
-    since = taken_at - timedelta(seconds=rule.seconds * _SLACK)
+    since = _naive(now) - timedelta(seconds=rule.seconds * _SLACK)
     found = [
         what
         for name, points in trends(news.source, rule.statistic, since).items()
@@ -119,19 +127,38 @@ def _changed(rule: Change, news: News, now: Facts, trends: Trends) -> str | None
     return "; ".join(found) or None
 
 
-def _change_of(rule: Change, name: str, points: Sequence[Point]) -> str | None:
+def _foreseen(rule: Ahead, news: News, now: Facts, trends: Trends) -> str | None:
+    since = _naive(now) - timedelta(days=WINDOW_DAYS)
+    found = []
+    for name, points in trends(news.source, rule.statistic, since).items():
+        daily: dict[date, float] = {}
+        for at, value in points:
+            daily[at.date()] = max(value, daily.get(at.date(), value))
+        told = forecast(list(daily.items()), rule.limit)
+        limit = _text(rule.limit)
+        if told.verdict == "reached":
+            found.append(f"{name} has reached {limit}")
+        elif told.on and told.on - _naive(now).date() <= timedelta(days=rule.days):
+            band = f"between {told.earliest} and {told.latest}"
+            found.append(f"{name} is expected to reach {limit} on {told.on} ({band})")
+    return "; ".join(found) or None
+
+
+def _naive(facts: Facts) -> datetime:
+    """When a snapshot was taken, as the views have it."""
+    return datetime.fromisoformat(facts.taken_at).replace(tzinfo=None)
+
+
+def _change_of(rule: Change, name: str, points: Points) -> str | None:
     if len(points) < 2:
         return None
     *earlier, newest = points
     # The most that it ever was, or the least: a fall in steps is a fall.
     pick = max if rule.by < 0 else min
-    begin = pick(earlier, key=lambda point: point.value)
-    if not rule.holds(newest.value, begin.value):
+    at, begin = pick(earlier, key=lambda point: point[1])
+    if not rule.holds(newest[1], begin):
         return None
-    return (
-        f"{name} went from {_text(begin.value)} to {_text(newest.value)} since "
-        f"{begin.taken_at:%Y-%m-%d %H:%M} UTC"
-    )
+    return f"{name} went from {_text(begin)} to {_text(newest[1])} since {at:%Y-%m-%d %H:%M} UTC"
 
 
 def _named(statistic: str, stats: Mapping[str, Value]) -> Sequence[str]:

@@ -20,8 +20,11 @@ from etl.slots import Told, plain
 from schedules.alerts.keeper import AlertKeeper
 from schedules.daemon.board import SharedBoard
 from schedules.daemon.logs import say
+from warehouse.layout import Layout
 from warehouse.ledger import Ledger
 from warehouse.record import timestamp
+from warehouse.sealed.due import is_due
+from warehouse.sealed.seal import seal
 
 VERIFY: Final = "chore: verify"
 # `-c`, since a module of that name in the working folder must not win.
@@ -36,9 +39,16 @@ def hand_over(settings: Settings) -> None:
         say(logging.WARNING, None, "%s", warning)
 
 
-# In this order, after every commit. Whatever is to follow one (sealing, an export) goes here: it
-# is called with the settings, may take its time, and is not called twice at once.
-AFTER_COMMIT: Final[Sequence[Chore]] = (hand_over,)
+def seal_if_due(settings: Settings) -> None:
+    """Fold the commits so far into sorted files, once they are many."""
+    if is_due(Layout(settings.warehouse)):
+        done = seal(settings.warehouse)
+        say(logging.INFO, None, "sealed %d records", done.records)
+
+
+# In this order, after every commit. Whatever else is to follow one, an export for example, goes
+# here: it is called with the settings, may take its time, and is never called twice at once.
+AFTER_COMMIT: Final[Sequence[Chore]] = (hand_over, seal_if_due)
 
 
 class Chores:

@@ -13,12 +13,12 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Final
 
-from etl.journal import Timetable
 from etl.patience import Deadline
 from etl.run import Outcome
 from etl.settings import Settings
 from etl.slots import Declared, News, Told, moment_of
 from etl.snapshot import Reading
+from etl.timetable import Timetable
 from schedules.daemon.alarm import Alarm
 from schedules.daemon.clocks import ClockGuard, Clocks
 from schedules.daemon.failures import TIMEOUT, is_transient, kind_of, pause_before, reason_of

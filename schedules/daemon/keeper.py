@@ -4,10 +4,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from etl.journal import STATE_FILE, Memory, Timetable, read_journal
+from etl.journal import STATE_FILE, read_journal
+from etl.memory import Memory
 from etl.run import open_log
 from etl.settings import Settings
 from etl.slots import News, keep_slots
+from etl.timetable import Timetable
 from warehouse.record import Record
 
 

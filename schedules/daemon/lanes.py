@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
-from etl.journal import Timetable
+from etl.timetable import Timetable
 from schedules.daemon.runs import Run
 from warehouse.record import moment
 from warehouse.schedule import Schedule

@@ -6,11 +6,11 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 
 from schedules.daemon.board import Board, SharedBoard, SourceBoard
+from warehouse.analysis.names import resolve
 from warehouse.errors import BadInput
 from warehouse.payload import Value
 from warehouse.record import moment
 from warehouse.rows import number
-from warehouse.trends import resolve
 
 
 def metrics_page(board: SharedBoard, wanted: Sequence[str]) -> bytes:

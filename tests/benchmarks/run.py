@@ -9,7 +9,7 @@ import sys
 
 from tests.benchmarks.report import HEADER
 
-_ALL = ("startup", "append", "verification", "extraction")
+_ALL = ("startup", "append", "trends", "verification", "extraction")
 
 
 def main(names: list[str]) -> int:

@@ -15,7 +15,7 @@ from warehouse.checks.times import Times, later
 from warehouse.checks.tree import LogTree
 from warehouse.checks.witnesses import Testimony
 from warehouse.errors import BadInput
-from warehouse.layout import HotFile, log_key
+from warehouse.layout import RecordFile, log_key
 from warehouse.payload import Genesis, Heads, Scheduled
 from warehouse.schedule import Schedule
 
@@ -92,7 +92,7 @@ class LogCheck:
         self.report.instances += len(self.chains)
         self.report.names |= self.chains.names
 
-    def _begin_file(self, file: HotFile) -> None:
+    def _begin_file(self, file: RecordFile) -> None:
         if self._open_end:
             expected = f"a checkpoint of {self.size} records"
             self.report.find("CHECKPOINT_MALFORMED", expected, "none", self._open_end)
@@ -118,10 +118,21 @@ class LogCheck:
         self.report.signatures += examined.rows
         for boundary, root in roots.items():
             self.testimony.learn(base + boundary, root)
-        self._row = 0 if batch.last else self._row + examined.rows
+        self._row += examined.rows
+        if batch.last:
+            self._end_file(batch.file)
         closed = {offset for offset, _ in examined.checkpoints}
         if batch.last and examined.rows - 1 not in closed:
             self._open_end = Place(self.origin, self.size - 1, None, str(batch.file.path))
+
+    def _end_file(self, file: RecordFile) -> None:
+        """A sealed file has the records that its name says: no other file is read for them."""
+        promised = file.end - file.first_index if file.end is not None else self._row
+        if self._row != promised:
+            name = "INDEX_GAP" if self._row < promised else "INDEX_DUPLICATE"
+            place = Place(self.origin, self.size - 1, None, str(file.path))
+            self.report.find(name, f"{promised} records, as its name says", str(self._row), place)
+        self._row = 0
 
     def _is_ordinary(self, facts: Facts, row: int) -> bool:
         """Whether only the record's chain is left to be looked at: as for nearly all of them."""
@@ -138,7 +149,7 @@ class LogCheck:
             and (facts.definitions is None or facts.definitions in self.definitions)
         )
 
-    def _ordinary(self, facts: Facts, file: HotFile) -> None:
+    def _ordinary(self, facts: Facts, file: RecordFile) -> None:
         self.size += 1
         self.newest = facts.recorded_at
         self.report.signatures_checked += facts.signature is not None
@@ -147,13 +158,13 @@ class LogCheck:
             for complaint in complaints:
                 self.report.find(*complaint, self._place(facts, file))
 
-    def _place(self, facts: Facts, file: HotFile) -> Place:
+    def _place(self, facts: Facts, file: RecordFile) -> Place:
         return Place(facts.log, facts.index, facts.instance, str(file.path))
 
     def _record(
         self,
         facts: Facts,
-        file: HotFile,
+        file: RecordFile,
         row: int,
         wrong: list[Mismatch],
         roots: dict[int, bytes],
@@ -172,7 +183,7 @@ class LogCheck:
             name = "PAYLOAD_FIELD_MISMATCH" if column in ("log", "index") else "ROW_MISMATCH"
             find(name, f"{column} {expected}", found)
 
-    def _numbered(self, facts: Facts, file: HotFile, row: int, place: Place) -> None:
+    def _numbered(self, facts: Facts, file: RecordFile, row: int, place: Place) -> None:
         if log_key(facts.log) != file.log_key:
             expected = f"a record of {self.origin!r}, as the file's name says"
             self.report.find("PAYLOAD_FIELD_MISMATCH", expected, repr(facts.log), place)
