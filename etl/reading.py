@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
-from functools import partial
+from functools import lru_cache, partial
 from queue import Empty, SimpleQueue
 from typing import Final
 
@@ -65,6 +65,8 @@ def read(source: Source, catalogue: Catalogue, *, told: Release | None = None) -
     return _reading(source, catalogue, moment, findings, told)
 
 
+# A fleet of a thousand asks for the same one every time.
+@lru_cache(maxsize=4)
 def definitions_of(catalogue: Catalogue) -> tuple[bytes, str]:
     """The dictionary's canonical bytes, and the hash that snapshots name it by."""
     content = canonical({"statistics": msgspec.to_builtins(catalogue.definitions())})

@@ -119,6 +119,7 @@ class World:
     most_at_once: int = 0
     db_ahead: timedelta = timedelta()
     newest: datetime | None = None
+    keep: Callable[[Settings, Sequence[News]], Kept] | None = None
 
     def __post_init__(self) -> None:
         self.payloads.append(encode(a_genesis(a_key())))
@@ -133,7 +134,8 @@ class World:
         self.guard = ClockGuard(clocks, self.newest)
         board = Board(pid=1, started=timestamp(self.now), beat=timestamp(self.now), origin=ORIGIN)
         self.board = SharedBoard(board)
-        doors = Doors(self._alarm, self._read, self._keep, lambda: self.pauses, clocks)
+        keep = self.keep or self._keep
+        doors = Doors(self._alarm, self._read, keep, lambda: self.pauses, clocks)
         self.conductor = Conductor(
             self.settings, doors, self.guard, Reporter(self.board, lambda: self.now)
         )
