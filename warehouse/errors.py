@@ -31,6 +31,9 @@
         BadArchive                a zip file that holds what cannot be meant      13
         BadTimestamp              an authority's answer that proves nothing       13
           UnknownAuthority        an authority that nobody here trusts            13
+      CannotListen                the daemon's address is taken                    1
+      CannotSend                  an alert that not everybody took                 1
+      Unexpected                  a defect of ours, in a run of the daemon's       1
 
 A message says what happened, to which thing, with the values in hand. `hint`
 says what to do next; only the command line prints it. `exit_code` is what the
