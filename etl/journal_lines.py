@@ -1,6 +1,6 @@
 """The lines of the signer's journal: what stands in the file, and what of it counts. Pure.
 
-    {"format":3,...}   the log as it was before the first batch; see `_State`
+    {"format":4,...}   the log as it was before the first batch; see `_State`
     {payload}          a batch: one line per payload (canonical JSON has no line breaks)
     <64 hex digits>    the SHA-256 of the lines since the last such line, that one included
                        empty lines, up to the next block
@@ -24,13 +24,15 @@ from typing import Final, NamedTuple
 import msgspec
 
 from etl.memory import Growth, Head, Memory
+from etl.timetable import Timetable
 from warehouse.merkle import Frontier
 from warehouse.payload import Count
 from warehouse.record import Record, parse
 
-_FORMAT: Final = 3
-# The one before had one batch and no room: such a file is read, and replaced by the next writer.
-_READABLE: Final = (2, _FORMAT)
+_FORMAT: Final = 4
+# The first of these had one batch and no room, neither had timetables: such a file is read, and
+# replaced by the next writer.
+_READABLE: Final = (2, 3, _FORMAT)
 _BLOCK: Final = 4096
 # The room behind the first batch, and how long what counts may get beside the state.
 _ROOM: Final = 32 * _BLOCK
@@ -128,6 +130,7 @@ class _State(msgspec.Struct, frozen=True):
     recovery_id: str | None
     heads_on: str
     signed: _Signed | None
+    timetables: list[Timetable] = []
 
 
 def written(journal: Journal) -> Written:
@@ -144,6 +147,7 @@ def written(journal: Journal) -> Written:
             recovery_id=before.recovery_id,
             heads_on=before.heads_on,
             signed=_in_base64(journal.signed) if journal.signed else None,
+            timetables=list(before.timetables.values()),
         )
     )
     content = _with_checksum((state, *journal.batch), room=True)
@@ -235,6 +239,7 @@ def _memory(state: _State) -> Memory:
         state.key_id,
         state.recovery_id,
         state.heads_on,
+        {timetable.source: timetable for timetable in state.timetables},
     )
 
 

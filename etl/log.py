@@ -36,7 +36,9 @@ from warehouse.payload import (
     Anchored,
     AnyPayload,
     Genesis,
+    Heads,
     Instance,
+    Missed,
     Payload,
     Snapshot,
 )
@@ -46,10 +48,10 @@ LOCK_FILE: Final = "signer.lock"
 
 
 class Draft(Protocol):
-    """Something to be recorded of an instance, once it has a place."""
+    """Something to be recorded, of an instance or of the whole log, once it has a place."""
 
     @property
-    def instance(self) -> Instance: ...
+    def instance(self) -> Instance | None: ...
 
     def payload(self, place: Place) -> Payload: ...
 
@@ -89,18 +91,38 @@ class SigningLog:
         nothing was, or the next call of any kind appends it first, or all of it was and only
         checkpoints.log lacks it until that call.
         """
-        if not drafts:
-            return []
+        return self.append_decided(lambda _: drafts) if drafts else []
+
+    def append_decided(self, decide: Callable[[Memory], Sequence[Draft]]) -> list[Record]:
+        """Append what `decide` says once it is this writer's turn; else the same as `append`.
+
+        It is told what the log remembers then. Raises LedgerFailure for a slot that is
+        recorded already; then nothing was appended.
+        """
         with self.turn() as memory:
             self.require_key(memory)
+            drafts = decide(memory)
+            if not drafts:
+                return []
             growth = Growth(memory)
             for payload in self._heads(memory):
                 growth.add(payload, parse(payload))
             for draft in drafts:
-                payload = encode(draft.payload(self.place(growth, draft.instance)))
+                content = draft.payload(self.place(growth, draft.instance))
+                _require_new_slot(content, growth)
+                payload = encode(content)
                 growth.add(payload, parse(payload))
             journal = Journal(memory, tuple(growth.batch), grown=growth.memory)
             return list(self._publish(journal, growth.contents).records[-len(drafts) :])
+
+    def append_heads(self) -> None:
+        """Say where all chains end, unless the newest record does. Raises as `append`."""
+        with self.turn() as memory:
+            newest = self._journal.read().batch[-1:]
+            if memory.heads and not any(isinstance(parse(payload), Heads) for payload in newest):
+                self.require_key(memory)
+                payloads = heads_payloads(memory, self.place, self.anchored())
+                self._publish(Journal(memory, tuple(payloads)))
 
     def heal(self) -> int:
         """Finish what a crash left unfinished; return the number of records in the log."""
@@ -243,6 +265,16 @@ class SigningLog:
                 schedule=schedule,
             )
         )
+
+
+def _require_new_slot(content: Payload, growth: Growth) -> None:
+    if isinstance(content, Snapshot | Missed) and content.due_at:
+        known = growth.timetables.get(content.instance.name)
+        if known and content.due_at <= known.due_at:
+            raise LedgerFailure(
+                f"the slot {content.due_at} of {content.instance.name!r} is recorded already: "
+                f"the newest is {known.due_at}"
+            )
 
 
 def sign_record(payload: bytes, signer: Signer) -> Record:

@@ -4,11 +4,12 @@ Everything here follows from the payloads alone, one after the other.
 """
 
 import base64
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import msgspec
 
+from etl.timetable import Timetable, with_schedule, with_slot
 from warehouse.merkle import Frontier, leaf_hash
 from warehouse.payload import (
     NO_PREVIOUS,
@@ -18,6 +19,9 @@ from warehouse.payload import (
     Heads,
     Instance,
     Key,
+    Missed,
+    Scheduled,
+    Snapshot,
 )
 from warehouse.record import parse, sha256_hex
 
@@ -35,7 +39,8 @@ class Memory:
     """The log as its signer remembers it, up to and including `size` records.
 
     `key_id` is the key in force, `recovery_id` the one that may revoke it; `heads_on` is the
-    day (UTC) of the newest record that says where all chains end.
+    day (UTC) of the newest record that says where all chains end. `timetables` has the slots of
+    every source that has a schedule, by its name.
     """
 
     origin: str
@@ -44,6 +49,7 @@ class Memory:
     key_id: str = ""
     recovery_id: str | None = None
     heads_on: str = ""
+    timetables: dict[str, Timetable] = field(default_factory=dict)
 
     @classmethod
     def of_new_log(cls, origin: str) -> "Memory":
@@ -105,6 +111,7 @@ class Growth:
         self.contents: list[AnyPayload] = []
         self._before = self._told = before
         self._heads = dict(before.heads)
+        self.timetables = dict(before.timetables)
         self._leaves: list[bytes] = []
 
     @property
@@ -122,6 +129,12 @@ class Growth:
         if isinstance(content, Chained):
             head = Head(content.instance, content.seq + 1, sha256_hex(payload))
             self._heads[content.instance] = head
+            known = self.timetables.get(content.instance.name)
+            if known and isinstance(content, Snapshot | Missed):
+                self.timetables[known.source] = with_slot(known, content)
+        elif isinstance(content, Scheduled):
+            known = self.timetables.get(content.source)
+            self.timetables[content.source] = with_schedule(known, content, self._heads)
         else:
             self._told = self._told.told(content)
 
@@ -129,7 +142,9 @@ class Growth:
     def memory(self) -> Memory:
         """The memory with all that was added so far."""
         tree = self._before.tree.extend(b"".join(self._leaves))
-        return replace(self._told, tree=tree, heads=dict(self._heads))
+        return replace(
+            self._told, tree=tree, heads=dict(self._heads), timetables=dict(self.timetables)
+        )
 
 
 def _day(content: AnyPayload) -> str:

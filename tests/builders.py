@@ -42,6 +42,7 @@ from warehouse.payload import (
     Origin,
     Payload,
     Release,
+    Scheduled,
     Schema,
     Snapshot,
     Value,
@@ -184,6 +185,18 @@ def a_missed(**changes: Any) -> Missed:
         "reason": "the source could not be reached",
     }
     return Missed(**{**fields, **changes})
+
+
+def a_scheduled(**changes: Any) -> Scheduled:
+    """The payload that declares a schedule of 02:00 each day for prod."""
+    fields: dict[str, Any] = {
+        **_common(1),
+        "source": "prod",
+        "cron": "0 2 * * *",
+        "zone": "UTC",
+        "since": "2026-11-22T12:00:00.000Z",
+    }
+    return Scheduled(**{**fields, **changes})
 
 
 def a_genesis(signer: KeySigner, **changes: Any) -> Genesis:

@@ -139,13 +139,13 @@ def test_every_shortened_journal_is_refused_or_whole(history: History) -> None:
 
 def test_a_journal_of_another_format_is_refused(history: History) -> None:
     content = journal_of(history).read_bytes()
-    journal_of(history).write_bytes(content.replace(b'"format":3', b'"format":4', 1))
+    journal_of(history).write_bytes(content.replace(b'"format":4', b'"format":5', 1))
 
     with pytest.raises(LedgerFailure) as refusal:
         history.take()
 
     assert str(refusal.value) == (
-        f"the signer's state '{journal_of(history)}' is of format 4, expected 3"
+        f"the signer's state '{journal_of(history)}' is of format 5, expected 4"
     )
     assert refusal.value.hint == "Another release of tallybook wrote it: use that one."
 
@@ -159,7 +159,7 @@ def test_a_journal_of_an_older_format_is_refused(history: History) -> None:
         history.take()
 
     assert str(refusal.value) == (
-        f"the signer's state '{journal_of(history)}' is of format 1, expected 3"
+        f"the signer's state '{journal_of(history)}' is of format 1, expected 4"
     )
 
 

@@ -158,6 +158,19 @@ class Missed(Chained, frozen=True, tag="tallybook/missed/v1", kw_only=True):
     reason: str
 
 
+class Scheduled(Payload, frozen=True, tag="tallybook/schedule/v1", kw_only=True):
+    """When snapshots of a source are due from now on.
+
+    `cron` has five fields, in the time zone `zone`; None where none is due any more. Slots after
+    `since` are due by it, those up to then by the schedule before.
+    """
+
+    source: str
+    cron: str | None
+    zone: str
+    since: str
+
+
 class ChainHead(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True, kw_only=True):
     """The end of one instance's chain: how many records, and the SHA-256 of the newest."""
 
@@ -209,7 +222,7 @@ class Key(Payload, frozen=True, tag="tallybook/key/v1", kw_only=True):
     from_index: Count | None
 
 
-AnyPayload = Genesis | Snapshot | Missed | Heads | Key
+AnyPayload = Genesis | Snapshot | Missed | Scheduled | Heads | Key
 
 
 def possession(log: str, index: int, key_id: str) -> bytes:

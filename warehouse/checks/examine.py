@@ -23,13 +23,23 @@ from warehouse.keys import public_key_from_spki
 from warehouse.layout import Layout, RecordFile
 from warehouse.ledger import Unreadable, open_hot, reading
 from warehouse.merkle import leaf_hash
-from warehouse.payload import AnyPayload, Chained, Genesis, Heads, Key, Missed, Snapshot
+from warehouse.payload import (
+    AnyPayload,
+    Chained,
+    Genesis,
+    Heads,
+    Key,
+    Missed,
+    Scheduled,
+    Snapshot,
+)
 from warehouse.record import NotCanonical, Record, TrailingData, decode, sha256_hex
 from warehouse.sealed.parts import part_of
 from warehouse.sealed.writing import FORMS
 
 # How the payloads end that --fast looks into. The column that says so is signed by nobody.
 _ENDS_OF_FAST: Final = (b'"type":"tallybook/genesis/v1"}', b'"type":"tallybook/key/v1"}')
+_OF_THE_LOG: Final = (Genesis, Key, Heads, Scheduled)
 _FAST_COLUMNS: Final = ("payload", "checkpoint")
 
 
@@ -101,7 +111,7 @@ class Facts(msgspec.Struct, frozen=True, gc=False):
     link: Link | None = None
     skew: tuple[str, str] | None = None
     definitions: str | None = None
-    payload: Genesis | Key | Heads | None = None
+    payload: Genesis | Key | Heads | Scheduled | None = None
     flaw: tuple[str, str] | None = None
 
 
@@ -226,7 +236,7 @@ class _Rows:
             link=link,
             skew=skew_of(snapshot) if snapshot else None,
             definitions=snapshot.definitions if snapshot else None,
-            payload=payload if isinstance(payload, Genesis | Key | Heads) else None,
+            payload=payload if isinstance(payload, _OF_THE_LOG) else None,
         )
         return facts, payload
 

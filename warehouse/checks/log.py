@@ -3,19 +3,24 @@
 import base64
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Final
 
 from warehouse.checks.chains import Chains
 from warehouse.checks.columns import Mismatch
 from warehouse.checks.examine import Batch, Examined, Facts
 from warehouse.checks.findings import Find, Place, Report
 from warehouse.checks.keys import LogKeys
-from warehouse.checks.slots import Schedule
-from warehouse.checks.times import Times
+from warehouse.checks.times import Times, later
 from warehouse.checks.tree import LogTree
 from warehouse.checks.witnesses import Testimony
 from warehouse.errors import BadInput
 from warehouse.layout import RecordFile, log_key
-from warehouse.payload import Genesis, Heads
+from warehouse.payload import Genesis, Heads, Scheduled
+from warehouse.schedule import Schedule
+
+# How long after its due time a slot may still be undecided, while others go on.
+_UNDECIDED: Final = timedelta(days=1)
 
 
 @dataclass
@@ -70,6 +75,8 @@ class LogCheck:
     def end(self) -> None:
         """Say what can be said only once the whole log is known."""
         find = self._finder(Place(log=self.origin))
+        for complaint in self.chains.slots.end(later(self.newest, -_UNDECIDED)):
+            find(*complaint)
         self.tree.end(self.keys.ring.known(), find)
         if self.tree.covered < self.size:
             expected = f"a checkpoint of all {self.size} records"
@@ -218,6 +225,9 @@ class LogCheck:
             find("DEFINITIONS_MISMATCH", expected, "no file with that content")
         if isinstance(facts.payload, Heads):
             self._heads(facts.payload, facts, roots, place)
+        if isinstance(facts.payload, Scheduled):
+            for complaint in self.chains.slots.declare(facts.payload):
+                find(*complaint)
         if isinstance(facts.payload, Genesis) and facts.payload.schedule:
             self._schedule(facts.payload.schedule, place)
 
@@ -231,7 +241,7 @@ class LogCheck:
 
     def _schedule(self, cron: str, place: Place) -> None:
         try:
-            self.chains.schedule = Schedule(cron)
+            self.chains.slots.default = Schedule(cron)
         except BadInput as error:
             self.report.find("GENESIS_MISMATCH", "a schedule of five fields", str(error), place)
 
