@@ -1,4 +1,4 @@
-"""docs/daemon.md is true: its settings load, its metrics are there, its reasons are the daemon's."""
+"""docs/daemon.md is true: its settings load, its metrics and its reasons are the daemon's."""
 
 import re
 import tomllib
