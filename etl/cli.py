@@ -12,7 +12,7 @@ import click
 
 from etl.keys.cli import algorithm_choice, passphrase, passphrase_options
 from warehouse.door import Door
-from warehouse.errors import BadInput
+from warehouse.errors import BadInput, Failure
 
 if TYPE_CHECKING:
     from etl.settings import Settings
@@ -194,6 +194,8 @@ def snapshot(
         print_outcomes(outcomes, dry_run=dry_run)
     for warning in warnings:
         click.echo(f"warning: {warning}", err=True)
+    if not dry_run:
+        _seal_if_due(settings)
     context.exit(exit_code_of(outcomes))
 
 
@@ -212,6 +214,21 @@ def demo(folder: str) -> None:
 COMMANDS: tuple[click.Command, ...] = (
     init, doctor, grants, statistics, snapshot, demo,
 )  # fmt: skip
+
+
+def _seal_if_due(settings: "Settings") -> None:
+    from warehouse.layout import Layout
+    from warehouse.sealed.due import is_due
+
+    if is_due(Layout(settings.warehouse)):
+        # What it needs takes as much memory as all the rest of a snapshot.
+        from warehouse.sealed.seal import seal
+
+        try:
+            seal(settings.warehouse)
+        except Failure as failure:
+            # The snapshot is in the history, whatever becomes of this.
+            click.echo(f"warning: nothing was sealed: {failure}", err=True)
 
 
 def _settings(door: Door) -> "Settings":

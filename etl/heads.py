@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from etl.journal import Memory
+from etl.memory import Memory
 from etl.snapshot import Place
 from warehouse.payload import Anchored, ChainHead, Heads
 from warehouse.record import encode

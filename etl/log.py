@@ -11,19 +11,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Final, Protocol
 
 from etl.heads import heads_are_due, heads_payloads
-from etl.journal import (
-    STATE_FILE,
-    Journal,
-    Memory,
-    Signed,
-    read_journal,
-    sweep_draft,
-    write_journal,
-)
+from etl.journal import STATE_FILE, Journal, JournalFile, Signed, read_journal
+from etl.memory import End, Growth, Memory
 from etl.signing import Signer
 from etl.snapshot import Place
 from warehouse import checkpoints
@@ -37,17 +31,27 @@ from warehouse.errors import (
 from warehouse.files import exclusive_lock
 from warehouse.ledger import Ledger
 from warehouse.note import Checkpoint, Note, Signature
-from warehouse.payload import NO_PREVIOUS, Anchored, Genesis, Instance, Payload, Snapshot
+from warehouse.payload import (
+    NO_PREVIOUS,
+    Anchored,
+    AnyPayload,
+    Genesis,
+    Heads,
+    Instance,
+    Missed,
+    Payload,
+    Snapshot,
+)
 from warehouse.record import Record, encode, parse, timestamp
 
 LOCK_FILE: Final = "signer.lock"
 
 
 class Draft(Protocol):
-    """Something to be recorded of an instance, once it has a place."""
+    """Something to be recorded, of an instance or of the whole log, once it has a place."""
 
     @property
-    def instance(self) -> Instance: ...
+    def instance(self) -> Instance | None: ...
 
     def payload(self, place: Place) -> Payload: ...
 
@@ -87,18 +91,38 @@ class SigningLog:
         nothing was, or the next call of any kind appends it first, or all of it was and only
         checkpoints.log lacks it until that call.
         """
-        if not drafts:
-            return []
+        return self.append_decided(lambda _: drafts) if drafts else []
+
+    def append_decided(self, decide: Callable[[Memory], Sequence[Draft]]) -> list[Record]:
+        """Append what `decide` says once it is this writer's turn; else the same as `append`.
+
+        It is told what the log remembers then. Raises LedgerFailure for a slot that is
+        recorded already; then nothing was appended.
+        """
         with self.turn() as memory:
             self.require_key(memory)
-            payloads = self._heads(memory)
-            after = memory
-            for payload in payloads:
-                after = after.after(payload)
+            drafts = decide(memory)
+            if not drafts:
+                return []
+            growth = Growth(memory)
+            for payload in self._heads(memory):
+                growth.add(payload, parse(payload))
             for draft in drafts:
-                payloads.append(encode(draft.payload(self.place(after, draft.instance))))
-                after = after.after(payloads[-1])
-            return list(self._publish(Journal(memory, tuple(payloads))).records[-len(drafts) :])
+                content = draft.payload(self.place(growth, draft.instance))
+                _require_new_slot(content, growth)
+                payload = encode(content)
+                growth.add(payload, parse(payload))
+            journal = Journal(memory, tuple(growth.batch), grown=growth.memory)
+            return list(self._publish(journal, growth.contents).records[-len(drafts) :])
+
+    def append_heads(self) -> None:
+        """Say where all chains end, unless the newest record does. Raises as `append`."""
+        with self.turn() as memory:
+            newest = self._journal.read().batch[-1:]
+            if memory.heads and not any(isinstance(parse(payload), Heads) for payload in newest):
+                self.require_key(memory)
+                payloads = heads_payloads(memory, self.place, self.anchored())
+                self._publish(Journal(memory, tuple(payloads)))
 
     def heal(self) -> int:
         """Finish what a crash left unfinished; return the number of records in the log."""
@@ -113,14 +137,18 @@ class SigningLog:
             if isinstance(record, Snapshot):
                 yield from record.stats
 
+    @cached_property
+    def _journal(self) -> JournalFile:
+        return JournalFile(self.state / STATE_FILE)
+
     @contextmanager
     def turn(self) -> Iterator[Memory]:
         """Hold the writers' lock, with everything finished that an earlier writer began."""
         with exclusive_lock(self.state / LOCK_FILE, wait_seconds=self.lock_timeout):
             self.ledger.layout.require()
             self.ledger.sweep_drafts()
-            sweep_draft(self.state / STATE_FILE)
-            journal = read_journal(self.state / STATE_FILE)
+            self._journal.sweep()
+            journal = self._journal.read()
             self._require_own(journal)
             self._require_no_more(journal.memory.size)
             if not self.ledger.layout.holds(self.origin, journal.before.size):
@@ -132,12 +160,12 @@ class SigningLog:
         payloads = tuple(record.payload for record in signed.records)
         self._publish(Journal(memory, payloads, signed))
 
-    def place(self, memory: Memory, instance: Instance | None = None) -> Place:
+    def place(self, end: End, instance: Instance | None = None) -> Place:
         """The place of the next record, in the chain of an instance where it has one."""
-        head = memory.head(instance) if instance else None
+        head = end.head(instance) if instance else None
         return Place(
             log=self.origin,
-            index=memory.size,
+            index=end.size,
             seq=head.count if head else 0,
             prev=head.sha256 if head else NO_PREVIOUS,
             recorded_at=timestamp(self.clock()),
@@ -155,6 +183,7 @@ class SigningLog:
                 hint="The warehouse was restored from an older copy, or files are missing. "
                 "Bring back the newest copy; do not begin anew from this one.",
             )
+        self._journal.flush()
         signed = self._commit(journal)
         self._log_checkpoints(journal.memory.size, signed.checkpoint, journal.before.size)
 
@@ -186,11 +215,11 @@ class SigningLog:
                 "elsewhere. Bring back the newest state: signing on would fork the log.",
             )
 
-    def _publish(self, journal: Journal) -> Signed:
+    def _publish(self, journal: Journal, contents: Sequence[AnyPayload] | None = None) -> Signed:
         # Before anything leaves signed: after a crash these bytes, no others, take these places.
-        write_journal(self.state / STATE_FILE, journal)
+        self._journal.write(journal)
         try:
-            signed = self._commit(journal)
+            signed = self._commit(journal, contents)
         except CannotStore as error:
             raise CannotStore(
                 str(error),
@@ -200,9 +229,9 @@ class SigningLog:
         self._log_checkpoints(journal.memory.size, signed.checkpoint, journal.before.size)
         return signed
 
-    def _commit(self, journal: Journal) -> Signed:
+    def _commit(self, journal: Journal, contents: Sequence[AnyPayload] | None = None) -> Signed:
         signed = journal.signed or self._sign(journal)
-        self.ledger.commit(signed.records, signed.checkpoint)
+        self.ledger.commit(signed.records, signed.checkpoint, contents)
         return signed
 
     def _sign(self, journal: Journal) -> Signed:
@@ -236,6 +265,16 @@ class SigningLog:
                 schedule=schedule,
             )
         )
+
+
+def _require_new_slot(content: Payload, growth: Growth) -> None:
+    if isinstance(content, Snapshot | Missed) and content.due_at:
+        known = growth.timetables.get(content.instance.name)
+        if known and content.due_at <= known.due_at:
+            raise LedgerFailure(
+                f"the slot {content.due_at} of {content.instance.name!r} is recorded already: "
+                f"the newest is {known.due_at}"
+            )
 
 
 def sign_record(payload: bytes, signer: Signer) -> Record:

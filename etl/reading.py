@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
-from functools import partial
+from functools import lru_cache, partial
 from queue import Empty, SimpleQueue
 from typing import Final
 
@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from etl.catalogue.listings import APPS, CHANGES, FLAGS, LISTINGS, Listing
 from etl.moment import Moment, look
 from etl.snapshot import Reading, Row, names_of, remarks_of, require_recordable, values_of
-from etl.source import Source, Transaction, first_line
+from etl.source import CONFLICTS, Source, Transaction, first_line
 from etl.statistic import (
     Catalogue,
     Probe,
@@ -65,6 +65,8 @@ def read(source: Source, catalogue: Catalogue, *, told: Release | None = None) -
     return _reading(source, catalogue, moment, findings, told)
 
 
+# A fleet of a thousand asks for the same one every time.
+@lru_cache(maxsize=4)
 def definitions_of(catalogue: Catalogue) -> tuple[bytes, str]:
     """The dictionary's canonical bytes, and the hash that snapshots name it by."""
     content = canonical({"statistics": msgspec.to_builtins(catalogue.definitions())})
@@ -187,7 +189,8 @@ class _Asker:
         try:
             do()
         except DBAPIError as error:
-            if error.connection_invalidated:
+            # What a standby takes back is the whole moment, not one answer of it.
+            if error.connection_invalidated or _sqlstate(error) in CONFLICTS:
                 raise
             transaction.restore()
             self._note(named, _cause(error.orig), first_line(error.orig or error))
@@ -200,6 +203,10 @@ class _Asker:
     def _note(self, named: Sequence[str], cause: str, reason: str) -> None:
         for name in named:
             self._findings.unavailable[name] = Unavailable(name, cause, reason)
+
+
+def _sqlstate(error: DBAPIError) -> str | None:
+    return getattr(error.orig, "sqlstate", None)
 
 
 def _cause(error: BaseException | None) -> str:

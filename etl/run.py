@@ -9,6 +9,7 @@ from etl.anchors.handing import anchored, hand_over_newest, warnings_of
 from etl.catalogue import UNLEASH
 from etl.keys.succession import signer_in_force
 from etl.log import SigningLog
+from etl.patience import Deadline
 from etl.reading import definitions_of, read
 from etl.release import Untold, ask_release
 from etl.settings import Settings, SourceSettings
@@ -66,10 +67,15 @@ def take_snapshots(
     ]
 
 
-def read_source(settings: Settings, name: str, tell: Callable[[str, str], None]) -> Outcome:
-    """Read one source; a failure becomes its outcome."""
+def read_source(
+    settings: Settings,
+    name: str,
+    tell: Callable[[str, str], None] = lambda _source, _what: None,
+    deadline: Deadline | None = None,
+) -> Outcome:
+    """Read one source, in time where there is a deadline; a failure becomes its outcome."""
     try:
-        source = Source(settings.source(name))
+        source = Source(settings.source(name), deadline)
         tell(name, f"reading {source.address}")
         reading = read(source, UNLEASH, told=_told(source.settings))
     except Failure as failure:

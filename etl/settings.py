@@ -8,7 +8,7 @@ environment.
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
@@ -16,9 +16,13 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
+from etl.alert_tables import Alert, AlertsTable, AlertTable, read_alert
 from etl.anchors.tables import ANCHOR_KINDS, AnchorTable, is_anchor_name
+from etl.daemon_table import DaemonTable, check_daemon, check_schedule
+from etl.export_table import ExportTable
 from etl.keys.reference import KeyReference, key_reference, secret_reference
 from warehouse.errors import BadSettings, CredentialFailure
+from warehouse.schedule import Schedule
 
 FILE_NAME: Final = "tallybook.toml"
 _A_DAY: Final = 86_400
@@ -40,6 +44,8 @@ class SourceTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     connect_timeout: float = 10
     statement_timeout: float = 60
     lock_timeout: float = 2
+    schedule: str | None = None
+    timezone: str | None = None
 
 
 class Tables(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -55,6 +61,10 @@ class Tables(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     lock_timeout: float = 30
     source: dict[str, dict[str, Any]] = {}
     anchor: dict[str, dict[str, Any]] = {}
+    daemon: dict[str, Any] = {}
+    alerts: dict[str, Any] = {}
+    alert: dict[str, dict[str, Any]] = {}
+    export: dict[str, dict[str, Any]] = {}
 
 
 @dataclass(frozen=True)
@@ -85,13 +95,28 @@ class Settings:
     lock_timeout: float
     tables: Mapping[str, SourceTable]
     anchors: Mapping[str, AnchorTable] = field(default_factory=dict)
+    daemon: DaemonTable = field(default_factory=DaemonTable)
+    alerts: Sequence[Alert] = ()
+    alert_urls: Path | None = None
+    exports: Mapping[str, ExportTable] = field(default_factory=dict)
 
-    def source(self, name: str) -> SourceSettings:
-        """One source, its password resolved. Raises BadSettings and CredentialFailure."""
+    def require_source(self, name: str) -> None:
+        """Raise BadSettings for what is no source of these settings."""
         if name not in self.tables:
             raise BadSettings(
                 f"no source {name!r} in {str(self.path)!r}", hint=_nearest(name, list(self.tables))
             )
+
+    def schedule_of(self, name: str) -> Schedule:
+        """When snapshots of a source are due, if a daemon takes them."""
+        table = self.tables[name]
+        return Schedule(
+            table.schedule or self.daemon.schedule, table.timezone or self.daemon.timezone
+        )
+
+    def source(self, name: str) -> SourceSettings:
+        """One source, its password resolved. Raises BadSettings and CredentialFailure."""
+        self.require_source(name)
         return _source(name, self.tables[name], self.path)
 
 
@@ -119,7 +144,10 @@ def load_settings(path: Path) -> Settings:
         for name, table in tables.source.items()
     }
     _check(tables, sources, path)
+    daemon = _convert(tables.daemon, DaemonTable, "daemon.", path)
+    check_daemon(daemon, f"{str(path)!r}: daemon")
     base = path.parent
+    urls_file = _convert(tables.alerts, AlertsTable, "alerts.", path).urls_file
     return Settings(
         path=path,
         origin=tables.origin,
@@ -130,6 +158,10 @@ def load_settings(path: Path) -> Settings:
         lock_timeout=tables.lock_timeout,
         tables=sources,
         anchors={name: _anchor(name, table, path) for name, table in tables.anchor.items()},
+        daemon=daemon,
+        alerts=[_alert(name, table, list(sources), path) for name, table in tables.alert.items()],
+        alert_urls=base / urls_file if urls_file else None,
+        exports={name: _export(name, table, path) for name, table in tables.export.items()},
     )
 
 
@@ -198,6 +230,21 @@ def _anchor(name: str, table: Mapping[str, Any], path: Path) -> AnchorTable:
     return made.placed(path.parent)
 
 
+def _alert(name: str, table: dict[str, Any], sources: Sequence[str], path: Path) -> Alert:
+    made = _convert(table, AlertTable, f"alert.{name}.", path)
+    if made.source is not None and made.source not in sources:
+        where = f"{str(path)!r}: alert.{name}.source"
+        hint = _nearest(made.source, list(sources))
+        raise BadSettings(f"{where}: no source {made.source!r}", hint=hint)
+    return read_alert(name, made, f"{str(path)!r}: alert.{name}")
+
+
+def _export(name: str, table: dict[str, Any], path: Path) -> ExportTable:
+    made = _convert(table, ExportTable, f"export.{name}.", path)
+    _check_range(f"{str(path)!r}: export.{name}.keep", made.keep, 2, 1000)
+    return msgspec.structs.replace(made, to=str(path.parent / made.to))
+
+
 def _check(tables: Tables, sources: Mapping[str, SourceTable], path: Path) -> None:
     check_origin(tables.origin, named=f"{str(path)!r}: origin")
     _check_range(f"{str(path)!r}: lock_timeout", tables.lock_timeout, 0, _A_DAY)
@@ -207,6 +254,7 @@ def _check(tables: Tables, sources: Mapping[str, SourceTable], path: Path) -> No
         for key in ("connect_timeout", "statement_timeout", "lock_timeout"):
             # PostgreSQL counts milliseconds, and would take 0 for no limit at all.
             _check_range(f"{where}.{key}", getattr(source, key), 0.001, _A_DAY)
+        check_schedule(source.schedule or "0 2 * * *", source.timezone or "UTC", where)
         if source.password_file and source.password_env:
             raise BadSettings(f"{where} has password_file and password_env: keep one of them")
         if not (source.server_url or "https://").startswith(("http://", "https://")):

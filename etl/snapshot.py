@@ -19,6 +19,7 @@ from warehouse.payload import (
     Origin,
     ProjectFlags,
     Release,
+    Scheduled,
     Snapshot,
     Value,
 )
@@ -86,6 +87,30 @@ class MissedSlot:
             prev=place.prev,
             due_at=timestamp(self.due_at),
             reason=self.reason,
+        )
+
+
+@dataclass(frozen=True)
+class NewSchedule:
+    """The schedule of a source from a moment on; `cron` None for a source that has none."""
+
+    source: str
+    cron: str | None
+    zone: str
+    since: datetime
+
+    @property
+    def instance(self) -> None:
+        """None: a schedule is no link of an instance's chain."""
+
+    def payload(self, place: Place) -> Scheduled:
+        """Shape the record that says so."""
+        return Scheduled(
+            **place.common,
+            source=self.source,
+            cron=self.cron,
+            zone=self.zone,
+            since=timestamp(self.since),
         )
 
 

@@ -13,13 +13,23 @@ import psycopg
 from sqlalchemy import URL, Connection, NullPool, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
-from etl.patience import PatientConnection
+from etl.patience import Deadline, PatientConnection
 from etl.settings import SourceSettings
 from etl.snapshot import Row
-from warehouse.errors import BadSettings, Failure, SourceFailure, SourceRefused, SourceUnreachable
+from warehouse.errors import (
+    BadSettings,
+    Failure,
+    SourceBusy,
+    SourceFailure,
+    SourceRefused,
+    SourceUnreachable,
+)
 
 _REFUSALS: Final = ("authentication failed", "no pg_hba.conf entry", "no password supplied")
 _ABSENT: Final = ("does not exist", "not permitted to log in")
+# A conflict with replication or another transaction; too little of something on the server.
+CONFLICTS: Final = ("40001", "40P01")
+_BUSY: Final = (*CONFLICTS, "53")
 _DRIVERS: Final = ("postgres", "postgresql", "postgresql+psycopg")
 
 
@@ -60,8 +70,9 @@ class Transaction:
 class Source:
     """A PostgreSQL database that Unleash writes to."""
 
-    def __init__(self, settings: SourceSettings) -> None:
+    def __init__(self, settings: SourceSettings, deadline: Deadline | None = None) -> None:
         self.settings = settings
+        self._deadline = deadline
         self._url = parse_url(settings.url, named=f"the url of source {settings.name!r}")
         if settings.password is not None:
             self._url = self._url.set(password=settings.password)
@@ -97,7 +108,13 @@ class Source:
     def _connect(
         self, _dialect: object, _record: object, words: list[str], options: dict[str, Any]
     ) -> PatientConnection:
+        if self._deadline:
+            self._deadline.require()
+            # libpq waits for 2 s at least.
+            left = max(2, round(self._deadline.left))
+            options = {**options, "connect_timeout": min(options["connect_timeout"], left)}
         connection = PatientConnection.connect(*words, **options)
+        connection.deadline = self._deadline
         # The server has its own timeout for a statement; the rest is for the way there and back.
         connection.patience = self.settings.statement_timeout + self.settings.connect_timeout
         return connection
@@ -176,16 +193,20 @@ class Source:
                 f"{where} refuses the login: {what}",
                 hint="Check the user and the password: password_file, password_env, PGPASSFILE "
                 "or a service file; see the comments in tallybook.toml.",
+                reason=what,
             )
         if any(sign in what for sign in _ABSENT):
-            return SourceRefused(f"{where} refuses the login: {what}")
+            return SourceRefused(f"{where} refuses the login: {what}", reason=what)
         state = getattr(error, "sqlstate", None)
+        if state and state.startswith(_BUSY):
+            return SourceBusy(f"{where} asks to be read again: {what}", reason=what)
         # 08: the connection; 57P: the server goes, or is not there yet. 57014 is a timeout.
         if state and not state.startswith(("08", "57P")):
-            return SourceFailure(f"{where} answers with an error: {what}")
+            return SourceFailure(f"{where} answers with an error: {what}", reason=what)
         return SourceUnreachable(
             f"{where} cannot be reached: {what}",
             hint="Check host, port, firewall and TLS settings; `tallybook doctor` looks closer.",
+            reason=what,
         )
 
 

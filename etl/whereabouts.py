@@ -4,7 +4,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from etl.anchors.tables import Rfc3161Table
-from etl.journal import STATE_FILE, Memory, read_journal
+from etl.journal import STATE_FILE, read_journal
+from etl.memory import Memory
 from etl.settings import Settings
 from warehouse.door import Whereabouts
 from warehouse.errors import LedgerFailure

@@ -10,15 +10,20 @@ import os
 import sys
 import traceback
 from difflib import get_close_matches
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
 import etl.anchors.cli
 import etl.cli
 import etl.keys.cli
+import schedules.alerts.cli
+import schedules.daemon.cli
+import warehouse.analysis.cli
 import warehouse.cli
+import warehouse.exports.cli
 import warehouse.proofs.cli
+import warehouse.sealed.cli
 import warehouse.sql.cli
 from warehouse.door import Door, Whereabouts
 from warehouse.errors import Failure
@@ -26,6 +31,16 @@ from warehouse.errors import Failure
 
 class Commands(click.Group):
     """Commands, with a guess at what a mistyped one was meant to be."""
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:
+        """Make the context with a door in it: a shell that completes names runs no command."""
+        return super().make_context(info_name, args, parent, obj=Door(None, _find), **extra)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -63,18 +78,20 @@ def tallybook(context: click.Context, config: str | None) -> None:
 def status(context: click.Context, as_json: bool) -> None:
     """Show how the history stands.
 
-    Its log, the newest snapshot of every source, and every anchor. Asks no source.
+    Its log, its daemon, the slots and the newest snapshot of every source, and every anchor.
+    Asks no source.
 
     \b
     Exit code 0: all is well. 3: something is late, failing, or not stored yet.
     """
-    from etl.report import findings_json, print_findings
+    from etl.report import print_findings
     from etl.settings import find_settings, load_settings
-    from schedules.status import status as stand
+    from schedules.status import Status
 
-    findings = stand(load_settings(find_settings(context.obj.config, os.environ)))
+    stands = Status(load_settings(find_settings(context.obj.config, os.environ)))
+    findings = stands.findings()
     if as_json:
-        click.echo(json.dumps(findings_json(findings), indent=2))
+        click.echo(json.dumps(stands.as_json(), indent=2))
     else:
         print_findings(findings)
     context.exit(3 if any(finding.level != "ok" for finding in findings) else 0)
@@ -82,11 +99,16 @@ def status(context: click.Context, as_json: bool) -> None:
 
 for command in (
     status,
+    *schedules.daemon.cli.COMMANDS,
+    *schedules.alerts.cli.COMMANDS,
     *etl.cli.COMMANDS,
     *etl.anchors.cli.COMMANDS,
     *etl.keys.cli.COMMANDS,
     *warehouse.cli.COMMANDS,
+    *warehouse.analysis.cli.COMMANDS,
+    *warehouse.exports.cli.COMMANDS,
     *warehouse.proofs.cli.COMMANDS,
+    *warehouse.sealed.cli.COMMANDS,
     *warehouse.sql.cli.COMMANDS,
 ):
     tallybook.add_command(command)

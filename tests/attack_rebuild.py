@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from etl.journal import Memory
 from etl.log import sign_checkpoint
+from etl.memory import Memory
 from etl.signing import KeySigner
 from tests.attack_tools import rewrite_log, rows_of
 from tests.attack_world import FIRST, OTHER, SECOND, STRANGER, THEIRS, World

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from etl.journal import STATE_FILE, Journal, Memory, write_journal
+from etl.journal import STATE_FILE, Journal, write_journal
 from etl.log import sign_checkpoint
+from etl.memory import Memory
 from etl.signing import KeySigner
 from tests.attack_world import SECOND, World, note_of
 from tests.builders import ORIGIN, PROD, a_snapshot, tamper, write_rows
@@ -53,7 +54,7 @@ class Attack:
 
 def file_of(world: World, index: int, origin: str = ORIGIN) -> Path:
     """The file that holds a record of a log."""
-    files = [f for f in world.layout.hot_files() if f.path in world.files(origin)]
+    files = [f for f in world.layout.record_files() if f.path in world.files(origin)]
     return max(f for f in files if f.first_index <= index).path
 
 

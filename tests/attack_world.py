@@ -108,7 +108,7 @@ class World:
 
     def files(self, origin: str = ORIGIN) -> list[Path]:
         """The files of a log's commits, genesis first."""
-        return [f.path for f in self.layout.hot_files() if f.log_key == log_key(origin)]
+        return [f.path for f in self.layout.record_files() if f.log_key == log_key(origin)]
 
     def log(self, origin: str = ORIGIN) -> SigningLog:
         """The signer of a log, who goes on where his state says, by the world's clock."""

@@ -15,8 +15,9 @@ import pyarrow.parquet as pq
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from etl.journal import STATE_FILE, Memory, read_journal
+from etl.journal import STATE_FILE, read_journal
 from etl.log import SigningLog, sign_checkpoint
+from etl.memory import Memory
 from etl.signing import KeySigner
 from etl.snapshot import Reading
 from etl.statistic import Unavailable
@@ -41,6 +42,7 @@ from warehouse.payload import (
     Origin,
     Payload,
     Release,
+    Scheduled,
     Schema,
     Snapshot,
     Value,
@@ -185,6 +187,18 @@ def a_missed(**changes: Any) -> Missed:
     return Missed(**{**fields, **changes})
 
 
+def a_scheduled(**changes: Any) -> Scheduled:
+    """The payload that declares a schedule of 02:00 each day for prod."""
+    fields: dict[str, Any] = {
+        **_common(1),
+        "source": "prod",
+        "cron": "0 2 * * *",
+        "zone": "UTC",
+        "since": "2026-11-22T12:00:00.000Z",
+    }
+    return Scheduled(**{**fields, **changes})
+
+
 def a_genesis(signer: KeySigner, **changes: Any) -> Genesis:
     """The payload of a genesis record that declares `signer`; `changes` replace its fields."""
     fields: dict[str, Any] = {
@@ -295,7 +309,7 @@ class History:
 
     def files(self) -> list[Path]:
         """The files of the commits, genesis first."""
-        return [file.path for file in self.ledger.layout.hot_files()]
+        return [file.path for file in self.ledger.layout.record_files()]
 
     def verify(
         self, *trusted: PublicKey, vouched: bool = True, scope: Scope | None = None

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, derive_private_key
 
-from etl.journal import STATE_FILE, Memory, read_journal
+from etl.journal import STATE_FILE, read_journal
 from etl.keys.change import name_recovery
+from etl.memory import Memory
 from etl.signing import KeySigner, Signer, load_key
 from tests.builders import ORIGIN, History, a_history, a_key
 from tests.command import Ran

@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from etl.journal import Memory
 from etl.keys.change import rotate
 from etl.log import sign_checkpoint
+from etl.memory import Memory
 from etl.signing import KeySigner
 from etl.statistic import Unavailable
 from tests.builders import (
@@ -97,7 +97,7 @@ def a_rotated_history(folder: Path, algorithm: str = ED25519) -> Rotated:
 
 
 def files_of(root: Path) -> list[Path]:
-    return [file.path for file in Layout(root).hot_files()]
+    return [file.path for file in Layout(root).record_files()]
 
 
 def rebuild(

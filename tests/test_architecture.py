@@ -24,9 +24,16 @@ MAY_IMPORT = {
 # A module, or a folder of modules, whichever it has become.
 PURE = (
     "etl/catalogue",
+    "etl/journal_lines",
+    "etl/memory",
     "etl/snapshot",
     "etl/statistic",
     "etl/version",
+    *(
+        f"warehouse/analysis/{name}"
+        for name in ("comparison", "forecast", "gaps", "names", "periods", "seats", "series")
+    ),
+    *(f"warehouse/analysis/{name}" for name in ("strands", "words")),
     "warehouse/errors",
     "warehouse/checks/findings",
     "warehouse/checks/keyring",
@@ -35,6 +42,10 @@ PURE = (
     "warehouse/merkle_proofs",
     "warehouse/note",
     "warehouse/payload",
+    "warehouse/relations",
+    "warehouse/sealed/names",
+    "warehouse/sealed/parts",
+    "warehouse/sealed/plan",
     "warehouse/proofs/proof",
     "warehouse/record",
 )
@@ -47,6 +58,7 @@ HEAVY = {
         "apscheduler",
         "cryptography",
         "duckdb",
+        "matplotlib",
         "plotext",
         "psycopg",
         "pyarrow",

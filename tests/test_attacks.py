@@ -141,6 +141,7 @@ def a_commit_lies_in_a_newer_epoch(world: World) -> None:
     newer = world.layout.epoch(1)
     newer.mkdir()
     world.files()[-1].rename(newer / world.files()[-1].name)
+    catalog.refresh(world.root)
 
 
 def the_catalogue_is_gone(world: World) -> None:

@@ -111,7 +111,9 @@ def test_without_settings_the_way_to_some_is_told(
     )
 
 
-@pytest.mark.parametrize("command", ["show", "sql 1", "trend users", "catalog", "verify --trust x"])
+@pytest.mark.parametrize(
+    "command", ["show", "sql 1", "trend users", "diff 1d now", "catalog", "verify --trust x"]
+)
 def test_a_folder_without_a_history_ends_with_10(
     folder: Path, tmp_path: Path, command: str
 ) -> None:

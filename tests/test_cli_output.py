@@ -28,6 +28,8 @@ def _inside(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     [
         "show",
         "trend users activeUsers",
+        "seats --granted 5 --contract-start 2026-03-01",
+        "diff 2026-11-23 now",
         "sql FROM_latest",
         "verify",
         "catalog",

@@ -177,16 +177,16 @@ def test_a_writer_that_comes_by_meanwhile_is_no_offence(
     history: History, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     layout = type(history.ledger.layout)
-    listed = layout.hot_files
+    listed = layout.record_files
 
     def and_then_somebody_writes(self: object) -> object:
         files = listed(history.ledger.layout)
         if len(files) == 3:
-            monkeypatch.setattr(layout, "hot_files", listed)
+            monkeypatch.setattr(layout, "record_files", listed)
             history.take()
         return files
 
-    monkeypatch.setattr(layout, "hot_files", and_then_somebody_writes)
+    monkeypatch.setattr(layout, "record_files", and_then_somebody_writes)
 
     report = history.verify()
 

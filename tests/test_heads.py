@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from etl.heads import heads_are_due, heads_payloads
-from etl.journal import STATE_FILE, Head, Memory, read_journal
+from etl.journal import STATE_FILE, read_journal
+from etl.memory import Head, Memory
 from etl.snapshot import MissedSlot, Place
 from tests.builders import (
     A_MONDAY,

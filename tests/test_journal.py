@@ -1,23 +1,18 @@
 """What the signer remembers: kept for its owner alone, and never guessed when it is damaged."""
 
+import errno
 import json
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
-from etl.journal import (
-    STATE_FILE,
-    Head,
-    Journal,
-    Memory,
-    Signed,
-    read_journal,
-    with_checksum,
-    write_journal,
-)
+from etl.journal import STATE_FILE, Journal, Signed, read_journal, write_journal
+from etl.journal_lines import with_checksum
 from etl.log import sign_checkpoint
+from etl.memory import Head, Memory
+from etl.signing import Signer
 from tests.builders import (
     ORIGIN,
     PROD,
@@ -31,11 +26,13 @@ from tests.builders import (
     a_snapshot,
     signed,
 )
+from warehouse import files
 from warehouse.errors import (
+    CannotStore,
     Failure,
     LedgerFailure,
 )
-from warehouse.keys import ECDSA_P256
+from warehouse.keys import ECDSA_P256, PublicKey
 from warehouse.merkle import Frontier
 from warehouse.payload import Instance, Key, Payload
 from warehouse.record import encode, sha256_hex
@@ -50,6 +47,13 @@ def history(tmp_path: Path) -> History:
 
 def journal_of(history: History) -> Path:
     return history.log.state / STATE_FILE
+
+
+def newest_of(history: History) -> tuple[bytes, bytes]:
+    """The state before the newest batch and the payload in it, as the first lines of a journal."""
+    write_journal(journal_of(history), read_journal(journal_of(history)))
+    state, payload, _ = journal_of(history).read_bytes().rstrip(b"\n").split(b"\n")
+    return state, payload
 
 
 def test_the_journal_is_for_its_owner_alone(history: History) -> None:
@@ -110,7 +114,7 @@ DAMAGES: dict[str, dict[str, object]] = {
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_journal_with_a_damaged_part_is_named(history: History, damage: str) -> None:
     history.take_days(2)
-    state, payload, _, _ = journal_of(history).read_bytes().split(b"\n")
+    state, payload = newest_of(history)
     fields = json.loads(state) | DAMAGES[damage]
     if damage == "batch":
         payload = payload[:-1]
@@ -125,7 +129,7 @@ def test_a_journal_with_a_damaged_part_is_named(history: History, damage: str) -
 
 def test_every_shortened_journal_is_refused_or_whole(history: History) -> None:
     history.take_days(2)
-    whole = journal_of(history).read_bytes()
+    whole = journal_of(history).read_bytes().rstrip(b"\n") + b"\n"
 
     for length in range(0, len(whole) - 1, 97):
         journal_of(history).write_bytes(whole[:length])
@@ -135,13 +139,13 @@ def test_every_shortened_journal_is_refused_or_whole(history: History) -> None:
 
 def test_a_journal_of_another_format_is_refused(history: History) -> None:
     content = journal_of(history).read_bytes()
-    journal_of(history).write_bytes(content.replace(b'"format":2', b'"format":3', 1))
+    journal_of(history).write_bytes(content.replace(b'"format":4', b'"format":5', 1))
 
     with pytest.raises(LedgerFailure) as refusal:
         history.take()
 
     assert str(refusal.value) == (
-        f"the signer's state '{journal_of(history)}' is of format 3, expected 2"
+        f"the signer's state '{journal_of(history)}' is of format 5, expected 4"
     )
     assert refusal.value.hint == "Another release of tallybook wrote it: use that one."
 
@@ -155,13 +159,12 @@ def test_a_journal_of_an_older_format_is_refused(history: History) -> None:
         history.take()
 
     assert str(refusal.value) == (
-        f"the signer's state '{journal_of(history)}' is of format 1, expected 2"
+        f"the signer's state '{journal_of(history)}' is of format 1, expected 4"
     )
 
 
 def test_a_genesis_record_with_a_damaged_key_is_named(history: History) -> None:
-    lines = journal_of(history).read_bytes().rpartition(b"\n")[0].rpartition(b"\n")[0] + b"\n"
-    damaged = lines.replace(b'"public_key":"M', b'"public_key":"')
+    damaged = b"\n".join([*newest_of(history), b""]).replace(b'"public_key":"M', b'"public_key":"')
     journal_of(history).write_bytes(with_checksum(damaged))
 
     with pytest.raises(LedgerFailure) as refusal:
@@ -173,9 +176,11 @@ def test_a_genesis_record_with_a_damaged_key_is_named(history: History) -> None:
 
 
 def test_no_bit_that_flips_in_a_journal_is_an_accident_without_a_name(history: History) -> None:
+    history.take_days(1)
     whole = journal_of(history).read_bytes()
+    written = len(whole.rstrip(b"\n")) + 1
 
-    for place in range(len(whole)):
+    for place in (place for place in range(written) if whole[place - 1 : place + 1] != b"\n\n"):
         flipped = bytearray(whole)
         flipped[place] ^= 1 << place % 8
         journal_of(history).write_bytes(flipped)
@@ -185,7 +190,7 @@ def test_no_bit_that_flips_in_a_journal_is_an_accident_without_a_name(history: H
 
 @pytest.mark.parametrize("field", ["key_id", "recovery_id", "heads_on", "signed", "heads"])
 def test_a_journal_without_a_part_is_named(history: History, field: str) -> None:
-    state, payload, _, _ = journal_of(history).read_bytes().split(b"\n")
+    state, payload = newest_of(history)
     fields = json.loads(state)
     del fields[field]
     journal_of(history).write_bytes(
@@ -199,6 +204,85 @@ def test_a_journal_without_a_part_is_named(history: History, field: str) -> None
         f"cannot read the signer's state '{journal_of(history)}': "
         f"Object missing required field `{field}`"
     )
+
+
+def test_a_copy_that_is_a_hard_link_stays_what_it_was(history: History, tmp_path: Path) -> None:
+    history.take_days(2)
+    copy = tmp_path / "copy"
+    copy.hardlink_to(journal_of(history))
+    before = copy.read_bytes()
+
+    history.take()
+
+    assert copy.read_bytes() == before
+    assert read_journal(journal_of(history)).memory.size == 4
+
+
+def test_a_commit_writes_into_the_room_of_the_journal(history: History) -> None:
+    history.take_days(1)
+    file = journal_of(history).stat()
+
+    history.take()
+
+    assert journal_of(history).stat().st_ino == file.st_ino
+    assert journal_of(history).stat().st_size == file.st_size
+    assert read_journal(journal_of(history)).memory.size == 3
+
+
+def test_a_batch_that_the_disk_refuses_was_never_there(
+    history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    history.take_days(1)
+    before = read_journal(journal_of(history))
+
+    def refuse(_descriptor: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "_flush_content", refuse)
+        with pytest.raises(CannotStore, match="input/output error"):
+            history.take()
+
+    assert read_journal(journal_of(history)) == before
+    history.take()
+    assert read_journal(journal_of(history)).memory.size == 3
+    assert history.verify().findings == []
+
+
+@dataclass(frozen=True)
+class Telling:
+    """A signer that tells when it signs."""
+
+    signer: Signer
+    told: list[str]
+
+    @property
+    def public_key(self) -> PublicKey:
+        return self.signer.public_key
+
+    def sign(self, message: bytes) -> bytes:
+        self.told.append("signed")
+        return self.signer.sign(message)
+
+
+def test_what_a_dead_writer_left_is_flushed_before_it_is_signed(
+    history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    history.take_days(2)
+    history.files()[-1].unlink()
+    told: list[str] = []
+    flush = files.flush
+
+    def tell(path: Path) -> None:
+        told.append(path.name)
+        flush(path)
+
+    monkeypatch.setattr(files, "flush", tell)
+
+    replace(history.log, signer=Telling(history.signer, told)).heal()
+
+    assert told == [STATE_FILE, "signed", "signed"]
+    assert history.verify().findings == []
 
 
 def a_memory() -> Memory:

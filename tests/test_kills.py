@@ -45,7 +45,7 @@ def watching(history: History) -> Iterator[list[int]]:
         seen = 0
         while not enough.is_set():
             try:
-                files = Ledger(history.warehouse).layout.hot_files()
+                files = Ledger(history.warehouse).layout.record_files()
                 assert [file.first_index for file in files] == list(range(len(files)))
                 for file in files[seen:]:
                     assert read_records(file.path)

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from etl.journal import STATE_FILE, Head, read_journal
+from etl.journal import STATE_FILE, read_journal
 from etl.log import LOCK_FILE
+from etl.memory import Head
 from etl.snapshot import MissedSlot
 from tests.builders import (
     A_MONDAY,

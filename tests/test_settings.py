@@ -95,7 +95,7 @@ def test_letters_of_all_languages_are_read(file: Path) -> None:
             f"{SOURCE}[source.prod.more]\nx = 1",
             "unknown key 'source.prod.more'",
             "There is: url, password_file, password_env, server_url, schema, parallel, "
-            "connect_timeout, statement_timeout, lock_timeout",
+            "connect_timeout, statement_timeout, lock_timeout, schedule, timezone",
         ),
     ],
 )
@@ -108,8 +108,11 @@ def test_an_unknown_key_gets_the_nearest_right_one(
     assert refusal.hint == hint
 
 
+TABLES_OF_TABLES = {"source", "anchor", "daemon", "alerts", "alert", "export"}
+
+
 @pytest.mark.parametrize(
-    "key", [name for name in Tables.__struct_fields__ if name not in {"source", "anchor"}]
+    "key", [name for name in Tables.__struct_fields__ if name not in TABLES_OF_TABLES]
 )
 def test_every_key_refuses_another_type(file: Path, key: str) -> None:
     wrong = "'text'" if key == "lock_timeout" else "[1]"
@@ -125,7 +128,7 @@ def test_every_key_refuses_another_type(file: Path, key: str) -> None:
 @pytest.mark.parametrize("key", SourceTable.__struct_fields__)
 def test_every_key_of_a_source_refuses_another_type(file: Path, key: str) -> None:
     number = {"parallel": "int"}.get(key, "float" if key.endswith("timeout") else "")
-    optional = key in ("password_file", "password_env", "server_url")
+    optional = key in ("password_file", "password_env", "server_url", "schedule", "timezone")
     kind = number or ("str | null" if optional else "str")
     wrong, found = ("'text'", "str") if number else ("5", "int")
     others = "" if key == "url" else f'url = "{URL}"\n'

@@ -1,8 +1,8 @@
-"""What people see: rows, changes, sparklines and plots, whatever the names in them."""
+"""What people see: rows, changes and sparklines, whatever the names in them."""
 
 import io
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -12,21 +12,11 @@ from rich.console import Console
 from etl.statistic import Unavailable
 from tests.builders import A_MONDAY, DAY, SOME_STATS, a_history, a_reading
 from warehouse.history import newest_two
-from warehouse.show import print_trend, snapshot_tables, trend_json
-from warehouse.terminal import cell, console, plot, signed, sparkline, table
-from warehouse.trends import Point, Series
+from warehouse.show import day_bars, snapshot_tables
+from warehouse.terminal import cell, console, signed, sparkline, table
 
 NOON = datetime(2026, 11, 23, 12)  # noqa: DTZ001  # the warehouse keeps UTC without a zone
-HOUR = timedelta(hours=1)
 ODD = "[bold]name[/nothing] :smile: [link=x]"
-
-
-def a_series(*values: float) -> Series:
-    points = [
-        Point(NOON + number * HOUR, value, value - values[number - 1] if number else None)
-        for number, value in enumerate(values)
-    ]
-    return Series("prod", "users", tuple(points))
 
 
 def show(columns: Sequence[str], *rows: Sequence[str], right: Sequence[str] = ()) -> None:
@@ -114,69 +104,6 @@ def test_a_sparkline_has_a_bar_per_value(values: list[float], line: str) -> None
     assert sparkline(values) == line
 
 
-@pytest.mark.parametrize("values", [(1,), (5, 5), (1, 2, 3), (0, 1e12), (-5, 5)])
-def test_a_plot_is_as_wide_as_asked_for(values: tuple[float, ...]) -> None:
-    drawn = plot([a_series(*values)], width=60, height=12, colour=False)
-
-    lines = drawn.splitlines()
-    assert "\x1b[" not in drawn
-    assert len(lines) == 12
-    assert max(map(len, lines)) <= 60
-    assert "12:00:00" in drawn
-
-
-def test_a_plot_in_colour_has_one() -> None:
-    assert "\x1b[" in plot([a_series(1, 2)], width=60)
-
-
-def test_a_trend_is_a_line_of_a_table_and_a_plot(capsys: pytest.CaptureFixture[str]) -> None:
-    print_trend([a_series(3, 5, 4)])
-
-    head, line, *plot_lines = capsys.readouterr().out.splitlines()
-    assert head.split() == [
-        "instance",
-        "statistic",
-        "from",
-        "first",
-        "to",
-        "last",
-        "change",
-        "trend",
-    ]
-    assert line.split() == [
-        "prod",
-        "users",
-        "2026-11-23",
-        "12:00:00",
-        "3",
-        "2026-11-23",
-        "14:00:00",
-        "4",
-        "+1",
-        "▁█▅",
-    ]
-    assert len(plot_lines) > 5
-
-
-def test_a_trend_of_one_point_has_no_plot(capsys: pytest.CaptureFixture[str]) -> None:
-    print_trend([a_series(3)])
-
-    assert len(capsys.readouterr().out.splitlines()) == 2
-
-
-def test_a_trend_as_json_says_utc() -> None:
-    assert trend_json([a_series(3, 5)]) == [
-        {
-            "instance": "prod",
-            "statistic": "users",
-            "points": [
-                {"taken_at": "2026-11-23T12:00:00.000Z", "value": 3, "change": None},
-                {"taken_at": "2026-11-23T13:00:00.000Z", "value": 5, "change": 2},
-            ],
-        }
-    ]
-
-
 def test_a_snapshot_is_shown_by_subject_with_its_changes(tmp_path: Path) -> None:
     history = a_history(tmp_path)
     history.take()
@@ -196,13 +123,40 @@ def test_a_snapshot_is_shown_by_subject_with_its_changes(tmp_path: Path) -> None
     assert shown[1].endswith("PostgreSQL 18.0 (primary), changes since 2026-11-23 02:00 UTC")
     lines = {tuple(line.split()) for line in shown}
     assert {
-        ("users", "125", "+5", "pieces"),
-        ("averageFlags", "47", "−1.5", "pieces"),
-        ("SAMLenabled", "off", "changed"),
-        ("roles", "6", "pieces", "(1", "malformed", "row", "left", "out)"),
+        ("users", "125", "+5", "▁█", "pieces"),
+        ("averageFlags", "47", "−1.5", "█▁", "pieces"),
+        ("SAMLenabled", "off", "changed", "█▁"),
+        ("roles", "6", "▁▁", "pieces", "(1", "malformed", "row", "left", "out)"),
         ("projectsByMode", "–", "older", "than", "4.22"),
         (*f"apiTokens.{ODD}".split(), "1", "pieces"),
     } <= lines
+
+
+def test_a_snapshot_comes_with_its_last_thirty_days(tmp_path: Path) -> None:
+    history = a_history(tmp_path)
+    values = {0: 900, 40: 100, 41: 102, 43: 104, 69: 107}
+    for day, users in values.items():
+        history.take(a_reading({"users": users}, taken_at=A_MONDAY + day * DAY))
+    history.take(a_reading({"users": 106}, taken_at=A_MONDAY + 69 * DAY + DAY / 24))
+
+    lines = printed(history.root)
+
+    (line,) = [line for line in lines if line.split()[:1] == ["users"]]
+    assert "last 30 days" in lines[2]
+    assert line.split(maxsplit=3)[3].rsplit(maxsplit=1) == [f"▁▃ ▆{' ' * 25}█", "pieces"]
+
+
+def test_a_history_of_one_day_has_no_bars(tmp_path: Path) -> None:
+    history = a_history(tmp_path)
+    history.take(a_reading({"users": 1}))
+
+    assert "days" not in printed(history.root)[2]
+
+
+def test_a_day_without_a_value_is_an_empty_place() -> None:
+    days = {date(2026, 2, 27): 1.0, date(2026, 3, 1): 8.0}
+
+    assert day_bars(days, date(2026, 3, 2)) == "▁ █ "
 
 
 def printed(root: Path) -> list[str]:

@@ -16,35 +16,39 @@ from dataclasses import replace as replace_fields
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import duckdb
 import msgspec
 
-from warehouse.contract import ViewInputs, fingerprint, statements, text
+from warehouse.contract import ViewInputs, fingerprint, statements
 from warehouse.definitions import Definitions, read_definitions
 from warehouse.errors import CannotStore, LedgerFailure
 from warehouse.files import adopt, read_regular, replace, storing
-from warehouse.layout import EPOCH_GLOB, Layout, as_glob
+from warehouse.layout import Layout, as_glob
 from warehouse.record import sha256_hex
+from warehouse.relations import Files, text
+from warehouse.sealed.parts import Commit
+from warehouse.sealed.reading import statistics_in
 
 if TYPE_CHECKING:
     from warehouse.mount import Mount
 
 
 _MOST_STAMP: Final = 64 << 20
-_STATISTICS: Final = "SELECT DISTINCT unnest(map_keys(stats)) FROM read_parquet(?) ORDER BY 1"
+_STATISTICS: Final = "SELECT DISTINCT unnest(map_keys(stats)) FROM read_parquet(?)"
 # By their first use, not by the time of a file: a copy must not change what is newer.
 _SETS: Final = (
-    "SELECT definitions FROM read_parquet(?) WHERE definitions IS NOT NULL "
-    "GROUP BY definitions ORDER BY min(recorded_at), min(index), definitions"
+    "SELECT definitions, min((recorded_at, index)) FROM read_parquet(?) "
+    "WHERE definitions IS NOT NULL GROUP BY definitions"
 )
 
 
 class Stamp(msgspec.Struct, frozen=True):
     """What a catalogue was built for. When any of it changes, so must the catalogue.
 
-    `definitions` are the sets that lie in the folder, `used` those that snapshots name.
+    `definitions` are the sets that lie in the folder, `used` those that snapshots name;
+    `parts`, `epochs` and `commits` are what is read.
     """
 
     root: str
@@ -52,6 +56,13 @@ class Stamp(msgspec.Struct, frozen=True):
     definitions: list[str]
     used: list[str]
     statistics: list[str]
+    parts: list[str]
+    epochs: list[int]
+    commits: list[tuple[int, Commit]]
+
+    @property
+    def read(self) -> tuple[list[str], list[int], list[tuple[int, Commit]]]:
+        return self.parts, self.epochs, self.commits
 
 
 def refresh(
@@ -87,6 +98,18 @@ def ensure(root: Path) -> None:
             raise
 
 
+def complete(root: Path) -> None:
+    """Build the catalogue anew if there is a statistic in the history that it has no column for.
+
+    That is how a crash between a commit and its catalogue leaves it, until the next commit.
+    Raises CannotStore.
+    """
+    layout = Layout(root)
+    stamp = read_stamp(layout)
+    if stamp is None or not set(_statistics_in(layout)) <= set(stamp.statistics):
+        build(root)
+
+
 def build(
     root: Path,
     *,
@@ -104,22 +127,30 @@ def build(
         raise ValueError("a catalogue of an earlier time needs a file of its own")
     layout = Layout(root)
     layout.require()
-    stamp = _known_stamp(layout) if as_of else _stamp_now(layout)
-    inputs = replace_fields(_inputs(layout, stamp, mount), as_of=as_of)
-    target = to or layout.catalog
-    draft = (to.parent if to else layout.drafts) / f".{target.name}.{os.getpid()}"
-    if not to:
-        layout.make_drafts()
+    if to:
+        stamp = _known_stamp(layout) if as_of else _stamp_now(layout)
+        _publish(layout, replace_fields(_inputs(layout, stamp, mount), as_of=as_of), to, mount)
+        return to
+    layout.make_drafts()
+    while True:
+        stamp = _stamp_now(layout)
+        _publish(layout, _inputs(layout, stamp, mount), layout.catalog, mount)
+        stamp_draft = layout.drafts / f"catalog.json.{os.getpid()}"
+        replace(layout.catalog_stamp, stamp_draft, msgspec.json.encode(stamp))
+        # Whoever seals meanwhile may have put a newer one there, which this one has replaced.
+        if stamp.read == _read_now(layout):
+            return layout.catalog
+
+
+def _publish(layout: Layout, inputs: ViewInputs, target: Path, mount: "Mount | None") -> None:
+    drafts = layout.drafts if target == layout.catalog else target.parent
+    draft = drafts / f".{target.name}.{os.getpid()}"
     try:
         _write(draft, inputs, mount)
         adopt(target, draft)
     finally:
         with suppress(OSError):
             draft.unlink()
-    if target == layout.catalog:
-        stamp_draft = layout.drafts / f"catalog.json.{os.getpid()}"
-        replace(layout.catalog_stamp, stamp_draft, msgspec.json.encode(stamp))
-    return target
 
 
 def contents(catalog: Path, *, exactly: bool = True) -> dict[str, str]:
@@ -139,27 +170,30 @@ def contents(catalog: Path, *, exactly: bool = True) -> dict[str, str]:
 
 
 def expected_contents(
-    layout: Layout,
-    statistics: Iterable[str],
-    *,
-    used: list[str] | None = None,
-    at: str | None = None,
+    layout: Layout, statistics: Iterable[str], *, at: str | None = None
 ) -> dict[str, str]:
-    """What the catalogue of this warehouse has to define, with these statistics.
+    """What the catalogue of this warehouse has to define now, with these statistics.
 
-    `used` are sets of definitions other than those that snapshots name now, `at` is another
-    place for which it may have been made. Made and read back: DuckDB writes what it has
-    stored a little differently.
+    `at` is another place for which it may have been made. Made and read back: DuckDB writes
+    what it has stored a little differently.
     """
-    stamp = msgspec.structs.replace(_stamp_now(layout), statistics=sorted(statistics))
-    if used is not None:
-        stamp = msgspec.structs.replace(stamp, used=used)
+    now = msgspec.structs.replace(_stamp_now(layout), statistics=sorted(statistics))
+    return _contents_by(layout, now, at)
+
+
+def earlier_contents(layout: Layout, stamp: Stamp, *, at: str | None = None) -> dict[str, str]:
+    """What a catalogue of this warehouse had to define when it was made for this."""
+    here = {"root": str(layout.root.resolve()), "definitions": _definition_names(layout)}
+    return _contents_by(layout, msgspec.structs.replace(stamp, **here), at)
+
+
+def _contents_by(layout: Layout, stamp: Stamp, at: str | None) -> dict[str, str]:
     with TemporaryDirectory(prefix="tallybook-") as folder:
         draft = Path(folder, "catalog.duckdb")
         _write(draft, _inputs(layout, stamp, None), None)
         found = contents(draft, exactly=at is None)
-    here = as_glob(Layout(Path(stamp.root)).hot)
-    there = as_glob(Layout(Path(at)).hot) if at else here
+    here = as_glob(Path(stamp.root))
+    there = as_glob(Path(at)) if at else here
     return {name: sql.replace(here, there) for name, sql in found.items()}
 
 
@@ -198,18 +232,30 @@ def _defined(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
 
 def _inputs(layout: Layout, stamp: Stamp, mount: "Mount | None") -> ViewInputs:
     return ViewInputs(
-        records=_records(stamp, mount),
+        files=_files(layout, stamp, mount),
         statistics=tuple(stamp.statistics),
         definitions=read_definitions(layout.definitions, stamp.used),
     )
 
 
-def _records(stamp: Stamp, mount: "Mount | None") -> str:
-    root = mount.there if mount else Path(stamp.root)
-    # All epochs: a folder that somebody adds must not hide the rows of the others.
-    folder = f"{as_glob(Layout(root).hot)}/{EPOCH_GLOB}"
+def _files(layout: Layout, stamp: Stamp, mount: "Mount | None") -> Files:
+    there = Layout(mount.there if mount else Path(stamp.root))
     scheme = "file://" if mount else ""
-    return f"read_parquet({text(f'{scheme}{folder}/*.parquet')}, hive_partitioning = false)"
+
+    def sealed(kind: str) -> tuple[str, ...]:
+        return tuple(f"{scheme}{as_glob(there.sealed / kind / name)}" for name in stamp.parts)
+
+    whole = [f"{as_glob(there.epoch(number))}/*.parquet" for number in stamp.epochs]
+    single = [as_glob(there.commit_file(*placed)) for placed in stamp.commits]
+    return Files(
+        commits=tuple(f"{scheme}{path}" for path in [*whole, *single]),
+        ledger=sealed("ledger"),
+        wide=sealed("wide"),
+        values=sealed("values"),
+        statistics=frozenset().union(
+            *(statistics_in(layout.sealed / "wide" / name) for name in stamp.parts)
+        ),
+    )
 
 
 def _write(draft: Path, inputs: ViewInputs, mount: "Mount | None") -> None:
@@ -251,6 +297,7 @@ def _is_current(stamp: Stamp, layout: Layout) -> bool:
         stamp.root == str(layout.root.resolve())
         and stamp.contract == fingerprint()
         and stamp.definitions == _definition_names(layout)
+        and stamp.read == _read_now(layout)
     )
 
 
@@ -265,29 +312,45 @@ def _known_stamp(layout: Layout) -> Stamp:
 
 
 def _stamp_now(layout: Layout) -> Stamp:
+    parts, epochs, commits = _read_now(layout)
     return Stamp(
         root=str(layout.root.resolve()),
         contract=fingerprint(),
         definitions=_definition_names(layout),
         used=_sets_in(layout),
-        statistics=_ask_files(layout, _STATISTICS),
+        statistics=_statistics_in(layout),
+        parts=parts,
+        epochs=epochs,
+        commits=commits,
     )
 
 
+def _read_now(layout: Layout) -> tuple[list[str], list[int], list[tuple[int, Commit]]]:
+    parts, epochs, commits = layout.standing()
+    # Without a commit there is still a folder to name: an empty history has views as well.
+    empty = [] if parts or commits else [layout.live_epoch()]
+    return [part.name for part in parts], [*epochs] or empty, [*commits]
+
+
 def _sets_in(layout: Layout) -> list[str]:
-    return _ask_files(layout, _SETS) or _definition_names(layout)
+    used = _ask_files(layout.commit_files(), _SETS) + _ask_files(layout.part_files("wide"), _SETS)
+    first = sorted((min(at for name, at in used if name == one), one) for one in dict(used))
+    return [name for _, name in first] or _definition_names(layout)
 
 
-def _ask_files(layout: Layout, question: str) -> list[str]:
-    files = [str(file.path) for file in layout.hot_files()]
+def _statistics_in(layout: Layout) -> list[str]:
+    in_commits = {name for (name,) in _ask_files(layout.commit_files(), _STATISTICS)}
+    return sorted(in_commits.union(*map(statistics_in, layout.part_files("wide"))))
+
+
+def _ask_files(files: list[Path], question: str) -> list[tuple[Any, ...]]:
     if not files:
         return []
     try:
         with duckdb.connect() as connection:
-            rows = connection.execute(question, [files]).fetchall()
+            return connection.execute(question, [[str(path) for path in files]]).fetchall()
     except duckdb.Error as error:
         raise LedgerFailure(
             f"cannot read the history: {error}",
             hint="Find out what is damaged with: tallybook verify",
         ) from error
-    return [name for (name,) in rows]

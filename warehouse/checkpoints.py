@@ -18,8 +18,8 @@ from typing import Final
 from warehouse.files import flush_folder, open_regular, storing
 from warehouse.note import MalformedNote, notes_in, parse_checkpoint
 
-# Nearly always the newest note is in the last few kilobytes.
-_TAILS: Final = (1 << 10, 1 << 14, 1 << 18)
+# Nearly always the newest note is the last one.
+_TAILS: Final = (1 << 9, 1 << 14, 1 << 18)
 # A note begins after an empty line that no signature follows.
 _BEGINNING: Final = re.compile(rb"\n\n(?!\xe2\x80\x94 )")
 

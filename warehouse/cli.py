@@ -1,10 +1,11 @@
-"""The commands that read: show, trend, verify, catalog.
+"""The commands that read: show, verify, catalog.
 
 Each parses, calls one function and prints. Data goes to stdout, talk to stderr.
 """
 
 import json
 import re
+from calendar import monthrange
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from warehouse.checks.trust import Trust
     from warehouse.checks.witnesses import Outside
 
-_AGE = re.compile(r"([0-9]{1,6})([hdw])")
+_AGE = re.compile(r"([0-9]{1,6})([hdwy])")
 _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 
 pass_door = click.make_pass_decorator(Door)
@@ -32,9 +33,10 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 
 
 class Moment(click.ParamType[datetime]):
-    """A moment as people write it: 2026-11-23, 2026-11-23T02:00, or 90d for 90 days ago.
+    """A moment as people write it: 2026-11-23, 2026-11-23T02:00, now, or 90d for 90 days ago.
 
-    UTC unless it says so. A day alone means its beginning, or its end.
+    UTC unless it says so. A day alone means its beginning, or its end. h, d, w and y are hours,
+    days, weeks and years of the calendar.
     """
 
     name = "time"
@@ -55,15 +57,25 @@ class Moment(click.ParamType[datetime]):
             self.fail(f"{value!r} is no time; {expected}", param, ctx)
 
     def _read(self, value: str) -> datetime:
+        now = datetime.now(UTC).replace(tzinfo=None)
+        if value == "now":
+            return now
         if age := _AGE.fullmatch(value):
-            ago = timedelta(**{_UNITS[age[2]]: int(age[1])})
-            return datetime.now(UTC).replace(tzinfo=None) - ago
+            return _ago(now, int(age[1]), age[2])
         found = datetime.fromisoformat(value)
         if found.tzinfo:
             return found.astimezone(UTC).replace(tzinfo=None)
         if len(value) == len("2026-11-23") and self._end_of_day:
             return found.replace(hour=23, minute=59, second=59, microsecond=999999)
         return found
+
+
+def _ago(now: datetime, number: int, unit: str) -> datetime:
+    if unit != "y":
+        return now - timedelta(**{_UNITS[unit]: number})
+    year = now.year - number
+    # The 29th of February has no anniversary in most years.
+    return now.replace(year=year, day=min(now.day, monthrange(year, now.month)[1]))
 
 
 as_of_option = click.option(
@@ -100,37 +112,6 @@ def show(
         return
     for renderable in snapshot_tables(root, pairs):
         console().print(renderable)
-
-
-@click.command(epilog="Example: tallybook trend activeUsers productionChanges.last30 --since 90d")
-@click.argument("statistics", nargs=-1, required=True, metavar="STATISTIC...")
-@click.option("--source", metavar="NAME", help="One source; default: all.")
-@click.option("--since", type=Moment(end_of_day=False), help="Not before, UTC; 90d: days ago.")
-@click.option("--until", type=Moment(end_of_day=True), help="Not after, UTC.")
-@json_option
-@warehouse_option
-@pass_door
-def trend(
-    door: Door,
-    statistics: tuple[str, ...],
-    source: str | None,
-    since: datetime | None,
-    until: datetime | None,
-    as_json: bool,
-    warehouse: str | None,
-) -> None:
-    """Show statistics over time.
-
-    As a table and a plot. A family's name, such as activeUsers, means all of it.
-    """
-    from warehouse.history import read_series
-    from warehouse.show import print_trend, trend_json
-
-    found = read_series(door.warehouse(warehouse), statistics, source, since, until)
-    if as_json:
-        click.echo(json.dumps(trend_json(found), indent=2))
-    else:
-        print_trend(found)
 
 
 @click.command(epilog="Example: tallybook verify --warehouse copy/history --trust ledger.vkey")
@@ -250,7 +231,7 @@ def catalog(
     click.echo(json.dumps({"catalog": str(made)}) if as_json else str(made))
 
 
-COMMANDS: tuple[click.Command, ...] = (show, trend, verify, catalog)
+COMMANDS: tuple[click.Command, ...] = (show, verify, catalog)
 
 
 def _check(

@@ -6,7 +6,7 @@ catalogue. What depends on the history (a column per statistic) is filled in her
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.resources import files
@@ -14,6 +14,7 @@ from typing import Final
 
 from warehouse.definitions import Definition, Definitions, definition_of
 from warehouse.record import sha256_hex
+from warehouse.relations import Files, quoted, record_rows, snapshot_rows, text, value_rows
 
 # In an order in which each view finds those it is made of.
 VIEWS: Final = (
@@ -55,12 +56,12 @@ _GAP: Final = re.compile(r"\{(\w+)\}")
 class ViewInputs:
     """What the views of one warehouse depend on.
 
-    `records` is the table function that reads them; `statistics` are the names seen
-    in the history, labels included; `definitions` are in the order they came. With `as_of`
-    (UTC, without a zone) the views show what had been recorded until then, and nothing else.
+    `files` hold the records; `statistics` are the names seen in the history, labels
+    included; `definitions` are in the order they came. With `as_of` (UTC, without a zone)
+    the views show what had been recorded until then, and nothing else.
     """
 
-    records: str
+    files: Files
     statistics: tuple[str, ...]
     definitions: dict[str, Definitions]
     as_of: datetime | None = None
@@ -78,7 +79,7 @@ class Column:
     def sql(self) -> str:
         # try_cast: a value that does not fit its kind must not cost the whole view.
         kind = _TYPES.get(self.definition.kind, "DOUBLE")
-        return f"try_cast(stats[{text(self.statistic)}] AS {kind}) AS {quoted(self.name)}"
+        return f"try_cast({quoted(self.name)} AS {kind}) AS {quoted(self.name)}"
 
 
 def statements(inputs: ViewInputs) -> Iterator[str]:
@@ -123,19 +124,10 @@ def _file(view: str) -> str:
     return files("warehouse").joinpath("views", f"{view}.sql").read_text(encoding="utf-8")
 
 
-def quoted(identifier: str) -> str:
-    """Write an identifier so that SQL takes it as it is."""
-    return '"' + identifier.replace('"', '""') + '"'
-
-
-def text(value: str) -> str:
-    """Write a text literal."""
-    return "'" + value.replace("'", "''") + "'"
-
-
 def fingerprint() -> str:
     """Name what this release's views are made of: another name means other views."""
-    made_of = ["contract.py", *(f"views/{name}.sql" for name in (*VIEWS, *_PARTS))]
+    views = [f"views/{name}.sql" for name in (*VIEWS, *_PARTS)]
+    made_of = ["contract.py", "relations.py", *views]
     return sha256_hex(b"".join(files("warehouse").joinpath(name).read_bytes() for name in made_of))
 
 
@@ -146,8 +138,12 @@ def _fill(sql: str, filled: dict[str, str]) -> str:
 
 def _fillings(inputs: ViewInputs, columns: tuple[Column, ...]) -> dict[str, str]:
     return {
-        "records": known_on(inputs.as_of, inputs.records),
-        "checksum": _checksum(),
+        "record_rows": known_on(inputs.as_of, record_rows(inputs.files)),
+        "snapshot_rows": known_on(
+            inputs.as_of, snapshot_rows(inputs.files, [(c.statistic, c.name) for c in columns])
+        ),
+        "value_rows": known_on(inputs.as_of, value_rows(inputs.files)),
+        "checksum": _checksum(columns),
         "statistic_columns": ",\n    ".join(column.sql for column in columns) or "NULL AS nothing",
         "statistic_rows": _values([_statistic_row(column) for column in columns], width=9),
         "definition_rows": _values(list(_definition_rows(inputs)), width=9),
@@ -163,8 +159,9 @@ def known_on(as_of: datetime | None, rows: str) -> str:
     return f"(SELECT * FROM {rows} WHERE recorded_at <= TIMESTAMP {text(as_of.isoformat(' '))})"
 
 
-def _checksum() -> str:
-    counts = " || ".join(f"stats['{name}']::BIGINT" for name in CHECKSUMMED)
+def _checksum(columns: Iterable[Column]) -> str:
+    of = {column.statistic: quoted(column.name) for column in columns}
+    counts = " || ".join(f"{of.get(name, 'NULL')}::BIGINT" for name in CHECKSUMMED)
     return f"sha256(instance_id || {counts})"
 
 

@@ -7,6 +7,7 @@
         KeyUnusable               the signing key: missing, open to others, …     12
       SourceFailure               the source database                              1
         SourceUnreachable         nobody answers, or the line was cut             14
+        SourceBusy                it answers, and asks to be read again            1
         SourceRefused             it answers, and does not let us in              12
         NotUnleash                it answers, and is no Unleash database           1
       LedgerFailure               the store itself                                 1
@@ -15,6 +16,7 @@
         WarehouseBehindSigner     the warehouse lost records that were signed      1
         SignerBehindWarehouse     the signer forgot records that it signed         1
         CannotStore               disk full, read-only, not ours                   1
+        Unfoldable                records that cannot be sealed stay as they are   1
       EmbeddedPostgresFailure     the demo's own server (etl/demo)                 1
         PortTaken                 somebody else was quicker to the port            1
       QueryFailure                SQL that cannot be answered                      1
@@ -29,6 +31,9 @@
         BadArchive                a zip file that holds what cannot be meant      13
         BadTimestamp              an authority's answer that proves nothing       13
           UnknownAuthority        an authority that nobody here trusts            13
+      CannotListen                the daemon's address is taken                    1
+      CannotSend                  an alert that not everybody took                 1
+      Unexpected                  a defect of ours, in a run of the daemon's       1
 
 A message says what happened, to which thing, with the values in hand. `hint`
 says what to do next; only the command line prints it. `exit_code` is what the
@@ -67,13 +72,21 @@ class KeyUnusable(CredentialFailure):
 
 
 class SourceFailure(Failure):
-    """The source database could not be read."""
+    """The source database could not be read. `reason` says why, without saying which."""
+
+    def __init__(self, message: str, *, hint: str | None = None, reason: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.reason = reason or message
 
 
 class SourceUnreachable(SourceFailure):
     """Nobody answers at the address, or the connection was cut."""
 
     exit_code = 14
+
+
+class SourceBusy(SourceFailure):
+    """The server answers, and asks to be read again: a conflict, or too many at once."""
 
 
 class SourceRefused(SourceFailure):

@@ -17,6 +17,8 @@ from typing import BinaryIO
 
 from warehouse.errors import CannotStore, Locked
 
+# macOS has no other.
+_flush_content = getattr(os, "fdatasync", os.fsync)
 _ADVICE = {
     errno.ENOSPC: "Free some space on that disk and run it again; nothing was half-written.",
     errno.EDQUOT: "Free some of the quota and run it again; nothing was half-written.",
@@ -60,30 +62,64 @@ def replace(target: Path, draft: Path, content: bytes | memoryview, *, mode: int
     try:
         _write_flushed(draft, content, mode)
         _rename(draft, target)
-    finally:
+    except BaseException:
         _forget(draft)
+        raise
 
 
 def adopt(target: Path, draft: Path) -> None:
     """Put the finished file `draft` in the place of `target`, durably and at once."""
     with storing(draft):
         descriptor = os.open(draft, os.O_RDONLY)
-        try:
+        with _closing(descriptor):
             os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
     _rename(draft, target)
+
+
+def flush(target: Path) -> None:
+    """Make a file and its name durable, whoever wrote them. Raises CannotStore."""
+    with storing(target):
+        descriptor = os.open(target, os.O_RDONLY | os.O_CLOEXEC)
+        with _closing(descriptor):
+            os.fsync(descriptor)
+        flush_folder(target.parent)
+
+
+def overwrite(target: Path, start: int, content: bytes | memoryview) -> None:
+    """Put `content` over what a file has from `start` on, durably, not at once.
+
+    Neither the name nor the size of the file changes, so the disk has little to do; whoever
+    reads the file has to tell what is written whole. Raises CannotStore.
+    """
+    with storing(target):
+        descriptor = os.open(target, os.O_WRONLY | os.O_CLOEXEC)
+        with _closing(descriptor):
+            os.lseek(descriptor, start, os.SEEK_SET)
+            _write_all(descriptor, content)
+            _flush_content(descriptor)
 
 
 def _write_flushed(path: Path, content: bytes | memoryview, mode: int = 0o666) -> None:
     with storing(path):
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
-        # Unbuffered and closed explicitly: an error of the disk must not get lost in a close.
-        with os.fdopen(descriptor, "wb", buffering=0) as file:
-            view = memoryview(content)
-            while view:
-                view = view[file.write(view) :]
+        with _closing(descriptor):
+            _write_all(descriptor, content)
             os.fsync(descriptor)
+
+
+@contextmanager
+def _closing(descriptor: int) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        # An error of the disk must not get lost: it is raised here as well.
+        os.close(descriptor)
+
+
+def _write_all(descriptor: int, content: bytes | memoryview) -> None:
+    view = memoryview(content)
+    while view:
+        view = view[os.write(descriptor, view) :]
 
 
 def _link(draft: Path, target: Path) -> bool:

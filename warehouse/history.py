@@ -5,11 +5,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
+from warehouse.analysis.names import did_you_mean
 from warehouse.errors import Failure
 from warehouse.payload import Snapshot
 from warehouse.query import ask
 from warehouse.record import decode
-from warehouse.trends import Series, resolve, series_of
+from warehouse.relations import text
 
 
 class NoSnapshot(Failure):
@@ -23,26 +24,17 @@ class Pair(NamedTuple):
     before: Snapshot | None
 
 
+# Written out, not handed over as parameters: see warehouse/analysis/reading.py.
 _NEWEST_TWO = """
     SELECT l.payload
     FROM (
         SELECT log, index, taken_at FROM snapshots
-        WHERE instance = $source AND taken_at <= coalesce($at, taken_at)
+        WHERE instance = {source} AND taken_at <= {at}
         ORDER BY taken_at DESC, index DESC
         LIMIT 2
     ) AS s
     JOIN ledger AS l ON l.log = s.log AND l.index = s.index
     ORDER BY s.taken_at DESC, s.index DESC
-"""
-
-
-_SERIES = """
-    SELECT instance, statistic, taken_at, value
-    FROM statistic_values
-    WHERE statistic IN (SELECT unnest($wanted))
-      AND instance = coalesce($source, instance)
-      AND taken_at >= coalesce($since, taken_at)
-      AND taken_at <= coalesce($until, taken_at)
 """
 
 
@@ -55,43 +47,26 @@ def sources(root: Path) -> list[str]:
 
 def newest_two(root: Path, source: str, at: datetime | None = None) -> Pair:
     """The newest snapshot of `source` up to `at`, and the one before it. Raises NoSnapshot."""
-    payloads = [decode(row[0]) for row in ask(root, _NEWEST_TWO, {"source": source, "at": at}).rows]
+    until = f"TIMESTAMP {text(at.isoformat(sep=' '))}" if at else "'infinity'"
+    found = ask(root, _NEWEST_TWO.format(source=text(source), at=until)).rows
+    payloads = [decode(row[0]) for row in found]
     snapshots = [payload for payload in payloads if isinstance(payload, Snapshot)]
     if not snapshots:
-        raise _none_of(root, source, at)
+        raise no_snapshot_of(source, sources(root), at)
     newest, *before = snapshots
     # A database that was rebuilt is another instance under the old name.
     return Pair(newest, next((s for s in before if s.instance == newest.instance), None))
 
 
-def read_series(
-    root: Path,
-    statistics: Sequence[str],
-    source: str | None = None,
-    since: datetime | None = None,
-    until: datetime | None = None,
-) -> list[Series]:
-    """Statistics over time, one series per instance and statistic. Raises BadInput, NoSnapshot."""
-    known = [name for (name,) in ask(root, "SELECT statistic FROM statistics").rows]
-    wanted = resolve(statistics, known)
-    if source is not None and source not in sources(root):
-        raise _none_of(root, source, None)
-    parameters = {"wanted": wanted, "source": source, "since": since, "until": until}
-    rows = ask(root, _SERIES, parameters).rows
-    order = {name: place for place, name in enumerate(wanted)}
-    rows.sort(key=lambda row: (row[0], order[row[1]], row[2]))
-    return series_of(rows)
-
-
-def _none_of(root: Path, source: str, at: datetime | None) -> NoSnapshot:
-    known = sources(root)
+def no_snapshot_of(source: str, known: Sequence[str], at: datetime | None = None) -> NoSnapshot:
+    """The failure to say that there is none of `source`, or not as early as `at`."""
     if source in known and at is not None:
         return NoSnapshot(
             f"no snapshot of {source!r} as early as {at:%Y-%m-%d %H:%M} UTC",
             hint='When it begins: tallybook sql "SELECT * FROM instances"',
         )
     if known:
-        return NoSnapshot(
-            f"no snapshot of {source!r}", hint=f"There are some of: {', '.join(known)}"
-        )
+        guess = did_you_mean(source, known)
+        there = f"There are some of: {', '.join(known)}"
+        return NoSnapshot(f"no snapshot of {source!r}", hint=f"{guess} {there}" if guess else there)
     return NoSnapshot("the history has no snapshot yet", hint="Take the first: tallybook snapshot")

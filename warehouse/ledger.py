@@ -15,22 +15,24 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from warehouse.columns import table_of
 from warehouse.errors import BrokenHistory, LedgerFailure
 from warehouse.files import flush_folder, publish_new, storing
 from warehouse.layout import Layout, log_key
+from warehouse.payload import AnyPayload
 from warehouse.record import Record, parse
-from warehouse.rows import HOT_SCHEMA, Row, row_of
+from warehouse.rows import HOT_SCHEMA, Row
 
 _ABANDONED_SECONDS: Final = 3600
 # In a file of few rows, setting up the compression of a column costs more than the column,
-# except for those that make up its size.
+# except for those that make up its size; and setting up zstd a fifth of the whole file.
 _FEW_ROWS: Final = 64
 # Readers take a file group by group: this many records are in memory at once.
 _GROUP_ROWS: Final = 2048
 _LARGE_COLUMNS: Final = {
-    "payload": "zstd",
-    "stats.key_value.key": "zstd",
-    "stats.key_value.value": "zstd",
+    "payload": "snappy",
+    "stats.key_value.key": "snappy",
+    "stats.key_value.value": "snappy",
 }
 # The last: a time that no calendar of Python's has.
 _READ_ERRORS: Final = (pa.ArrowException, OSError, ValueError, OverflowError)
@@ -63,25 +65,41 @@ class Ledger:
                 if ".parquet." in draft.name or _is_abandoned(draft):
                     draft.unlink()
 
-    def commit(self, records: Sequence[Record], checkpoint: str) -> Path:
+    def commit(
+        self,
+        records: Sequence[Record],
+        checkpoint: str,
+        contents: Sequence[AnyPayload] | None = None,
+    ) -> Path:
         """Append records that follow one another, all or none, durably; return their file.
 
-        `checkpoint` is the signed head of their log with the last of them. Appending the
+        `checkpoint` is the signed head of their log with the last of them, `contents` what
+        their payloads say, where somebody has read them already. Appending the
         same records again is no error: the file is already there.
         Raises LedgerFailure when the place is taken by other records, CannotStore
         when the disk does not take them.
         """
-        rows = [row_of(record, parse(record.payload)) for record in records]
-        rows[-1]["checkpoint"] = checkpoint
-        table = pa.Table.from_pylist(rows, schema=HOT_SCHEMA)
-        name = self.layout.hot_name(rows[0]["log"], rows[0]["index"])
-        target = self.layout.epoch(self.layout.live_epoch()) / name
+        if contents is None:
+            contents = [parse(record.payload) for record in records]
+        table = table_of(records, contents, checkpoint)
+        name = self.layout.hot_name(contents[0].log, contents[0].index)
+        target = self._live_folder() / name
         draft = self.layout.drafts / f"{name}.{os.getpid()}"
         try:
             publish_new(target, draft, _parquet(table))
         except FileExistsError:
             self._require_same(target, records)
         return target
+
+    def _live_folder(self) -> Path:
+        folder = self.layout.epoch(self.layout.live_epoch())
+        if not folder.exists():
+            # Nothing but an empty one is ever missing: copies often leave those out.
+            with storing(folder):
+                folder.mkdir(parents=True, exist_ok=True)
+                flush_folder(folder.parent)
+                flush_folder(folder.parent.parent)
+        return folder
 
     def _require_same(self, target: Path, records: Sequence[Record]) -> None:
         if [r.payload for r in read_records(target)] != [r.payload for r in records]:
@@ -102,7 +120,7 @@ class Ledger:
 
     def end_of(self, origin: str) -> int:
         """How many records of this log there are: one more than the newest index, or 0."""
-        mine = [f for f in self.layout.hot_files() if f.log_key == log_key(origin)]
+        mine = [f for f in self.layout.record_files() if f.log_key == log_key(origin)]
         if not mine:
             return 0
         newest = mine[-1]
@@ -110,13 +128,15 @@ class Ledger:
 
     def checkpoints(self, origin: str, after: int) -> Iterator[str]:
         """The checkpoints of this log over more than `after` records, in order."""
-        for file in self.layout.hot_files():
-            if file.log_key == log_key(origin) and file.first_index >= after:
-                yield from checkpoints_in(file.path)
+        for file in self.layout.record_files():
+            if file.log_key == log_key(origin) and (file.end or file.first_index + 1) > after:
+                # Of a sealed file perhaps only the end is new.
+                newer = max(0, after - file.first_index)
+                yield from checkpoints_in(file.path, since=newer)
 
     def records(self) -> Iterator[Record]:
         """Every record of every log, in order. Raises Unreadable for a damaged file."""
-        for file in self.layout.hot_files():
+        for file in self.layout.record_files():
             yield from read_records(file.path)
 
 
@@ -160,11 +180,11 @@ def read_records(path: Path) -> list[Record]:
     ]
 
 
-def checkpoints_in(path: Path) -> list[str]:
-    """The checkpoints of one hot file. Raises Unreadable."""
+def checkpoints_in(path: Path, *, since: int = 0) -> list[str]:
+    """The checkpoints in a file, without those of its first `since` records. Raises Unreadable."""
     file = open_hot(path)
     with reading(path):
-        notes = file.read(columns=["checkpoint"])["checkpoint"].to_pylist()
+        notes = file.read(columns=["checkpoint"])["checkpoint"].slice(since).to_pylist()
     return [note for note in notes if note is not None]
 
 

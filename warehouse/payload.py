@@ -2,6 +2,9 @@
 
 The exact bytes are the business of `warehouse.record`. What was signed stays readable for
 ever, so a type never changes: another content is another type.
+
+None of them is looked at by Python's search for cycles (`gc=False`): they are read once and
+never changed, so there can be none, and a batch of thousands would be searched many times.
 """
 
 from typing import Annotated, Final, Literal
@@ -17,7 +20,12 @@ Value = Integer | bool | str
 
 
 class Payload(
-    msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", kw_only=True
+    msgspec.Struct,
+    frozen=True,
+    gc=False,
+    forbid_unknown_fields=True,
+    tag_field="type",
+    kw_only=True,
 ):
     """What every record says: its place in the log, and when it was made (UTC)."""
 
@@ -41,7 +49,7 @@ class Genesis(Payload, frozen=True, tag="tallybook/genesis/v1", kw_only=True):
     schedule: str | None
 
 
-class Instance(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Instance(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     """One Unleash as it was recorded: the id its database holds, the name the operator gave.
 
     The pair identifies: a cloned database shares the id, a rebuilt one the name.
@@ -51,7 +59,7 @@ class Instance(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str
 
 
-class Schema(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Schema(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     """Which migrations had run: the newest, how many, and the hash of the set of their names."""
 
     newest: str
@@ -59,7 +67,7 @@ class Schema(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     set_hash: str
 
 
-class Origin(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Origin(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True, kw_only=True):
     """The database that the numbers came from. None where the role may not read it."""
 
     postgres: str
@@ -71,7 +79,7 @@ class Origin(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     schema: Schema
 
 
-class Release(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Release(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True, kw_only=True):
     """The Unleash release, only as exact as it is certain, and the evidence for it."""
 
     oss: str
@@ -79,7 +87,9 @@ class Release(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     evidence: str
 
 
-class EnvironmentChanges(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class EnvironmentChanges(
+    msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True, kw_only=True
+):
     """Changes made in one environment: one number a day, the first day named, in UTC."""
 
     environment: str
@@ -88,7 +98,7 @@ class EnvironmentChanges(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     updates: list[Integer]
 
 
-class ProjectFlags(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class ProjectFlags(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True, kw_only=True):
     """Flags of one project at the moment of the snapshot."""
 
     project: str
@@ -96,7 +106,7 @@ class ProjectFlags(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     archived: Integer
 
 
-class Names(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Names(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True, kw_only=True):
     """Rows kept beside the numbers, because a later question cannot be answered without them.
 
     Bounded; `omitted` counts what did not fit, by field. A list that could not
@@ -148,7 +158,20 @@ class Missed(Chained, frozen=True, tag="tallybook/missed/v1", kw_only=True):
     reason: str
 
 
-class ChainHead(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Scheduled(Payload, frozen=True, tag="tallybook/schedule/v1", kw_only=True):
+    """When snapshots of a source are due from now on.
+
+    `cron` has five fields, in the time zone `zone`; None where none is due any more. Slots after
+    `since` are due by it, those up to then by the schedule before.
+    """
+
+    source: str
+    cron: str | None
+    zone: str
+    since: str
+
+
+class ChainHead(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True, kw_only=True):
     """The end of one instance's chain: how many records, and the SHA-256 of the newest."""
 
     id: str
@@ -157,7 +180,7 @@ class ChainHead(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     sha256: str
 
 
-class Anchored(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Anchored(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True, kw_only=True):
     """The newest checkpoint that a keeper elsewhere has taken, and when it was handed over."""
 
     name: str
@@ -199,7 +222,7 @@ class Key(Payload, frozen=True, tag="tallybook/key/v1", kw_only=True):
     from_index: Count | None
 
 
-AnyPayload = Genesis | Snapshot | Missed | Heads | Key
+AnyPayload = Genesis | Snapshot | Missed | Scheduled | Heads | Key
 
 
 def possession(log: str, index: int, key_id: str) -> bytes:

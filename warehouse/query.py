@@ -11,11 +11,11 @@ from typing import Any
 import duckdb
 
 from warehouse import catalog
-from warehouse.contract import text
 from warehouse.errors import QueryFailure
 from warehouse.files import storing
 from warehouse.layout import Layout, as_glob
 from warehouse.question import require_question
+from warehouse.relations import text
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ class TrailingData(NotCanonical):
     """Bytes after the end of what is otherwise the encoding of a record."""
 
 
-class Record(msgspec.Struct, frozen=True):
+class Record(msgspec.Struct, frozen=True, gc=False):
     """One signed payload. `key_id` is the lower-case hex SHA-256 of the signer's SPKI DER."""
 
     payload: bytes
@@ -48,7 +48,7 @@ class Record(msgspec.Struct, frozen=True):
         return sha256_hex(self.payload)
 
 
-def sha256_hex(content: bytes) -> str:
+def sha256_hex(content: bytes | memoryview) -> str:
     """Return the lower-case hex SHA-256, as `sha256sum` prints it."""
     return hashlib.sha256(content).hexdigest()
 
@@ -108,7 +108,7 @@ def _decode_step_by_step(payload: bytes) -> AnyPayload:
     raise NotCanonical("payload is not in canonical form")
 
 
-# A commit looks at its few payloads again and again.
+# What was just encoded is looked at again at once.
 @lru_cache(maxsize=8)
 def parse(payload: bytes) -> AnyPayload:
     """Read a payload whose bytes are known to be canonical: those this process has encoded.

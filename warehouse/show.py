@@ -1,74 +1,56 @@
-"""What commands print: snapshots and trends, for people and as JSON."""
+"""What `tallybook show` prints: a snapshot, grouped by subject, and how each number got there."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Final
 
-import click
 from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from warehouse.analysis.reading import asking, read_last_days
 from warehouse.answer import endpoint_checksum, plain
-from warehouse.catalog import definitions_in_use
-from warehouse.contract import newest_definitions
-from warehouse.definitions import Definition, definition_of
+from warehouse.definitions import Definition, definition_of, read_definitions
 from warehouse.history import Pair
 from warehouse.layout import Layout
 from warehouse.payload import Snapshot, Value
-from warehouse.terminal import cell, console, plot, signed, sparkline, table
-from warehouse.trends import Series
+from warehouse.terminal import cell, signed, sparkline, table
+
+_DAYS: Final = 30
 
 
 def snapshot_tables(root: Path, pairs: Sequence[Pair]) -> Iterator[RenderableType]:
-    """One table per instance, grouped by subject, with the change since the snapshot before."""
-    known = newest_definitions(definitions_in_use(Layout(root)))
+    """One table per instance, grouped by subject.
+
+    With the change since the snapshot before, and the last days of each statistic as bars.
+    """
     for pair in pairs:
         yield _headline(pair)
-        yield _snapshot_table(pair, known)
+        yield _snapshot_table(pair, _known(root, pair.snapshot), _bars(root, pair.snapshot))
 
 
-def trend_json(series: Sequence[Series]) -> list[dict[str, Any]]:
-    """Trends as JSON: times in UTC."""
-    return [
-        {
-            "instance": line.instance,
-            "statistic": line.statistic,
-            "points": [
-                {
-                    "taken_at": f"{point.taken_at.isoformat(timespec='milliseconds')}Z",
-                    "value": point.value,
-                    "change": point.change,
-                }
-                for point in line.points
-            ],
-        }
-        for line in series
-    ]
+def _known(root: Path, snapshot: Snapshot) -> dict[str, Definition]:
+    """The definitions that the snapshot was counted by, by name, in their order."""
+    sets = read_definitions(Layout(root).definitions, [snapshot.definitions])
+    return {each.name: each for found in sets.values() for each in found.statistics}
 
 
-def print_trend(series: Sequence[Series]) -> None:
-    """Print a table and, where there is something to see, a plot."""
-    out = console()
-    columns = ("instance", "statistic", "from", "first", "to", "last", "change", "trend")
-    made = table(columns, right=("first", "last", "change"))
-    for line in series:
-        values = [point.value for point in line.points]
-        first, last = line.points[0], line.points[-1]
-        made.add_row(
-            line.instance,
-            line.statistic,
-            f"{first.taken_at:%Y-%m-%d %H:%M:%S}",
-            cell(first.value),
-            f"{last.taken_at:%Y-%m-%d %H:%M:%S}",
-            cell(last.value),
-            signed(last.value - first.value),
-            sparkline(values[-40:]),
-        )
-    out.print(made)
-    if any(len(line.points) > 1 for line in series):
-        width = min(out.width, 100)
-        click.echo(plot(series, width=width, colour=out.is_terminal and not out.no_color))
+def _bars(root: Path, snapshot: Snapshot) -> dict[str, str]:
+    """The last days of each statistic as bars; none where there is a single day."""
+    until = datetime.fromisoformat(snapshot.taken_at).replace(tzinfo=None)
+    with asking(root) as ask:
+        days = read_last_days(ask, snapshot.instance, until, _DAYS)
+    several = {name: values for name, values in days.items() if len(values) > 1}
+    return {name: day_bars(values, until.date()) for name, values in several.items()}
+
+
+def day_bars(values: Mapping[date, float], until: date) -> str:
+    """One bar per day from the first of them on, a space for a day that has no value."""
+    bars = dict(zip(values, sparkline(list(values.values())), strict=True))
+    first = min(values)
+    every = (first + timedelta(days=number) for number in range((until - first).days + 1))
+    return "".join(bars.get(day, " ") for day in every)
 
 
 def _headline(pair: Pair) -> Text:
@@ -90,21 +72,26 @@ def _when(snapshot: Snapshot) -> str:
     return snapshot.taken_at[:16].replace("T", " ") + " UTC"
 
 
-def _snapshot_table(pair: Pair, known: dict[str, Definition]) -> Table:
-    made = table(("statistic", "value", "change", "unit"), right=("value", "change"))
+def _snapshot_table(pair: Pair, known: dict[str, Definition], bars: dict[str, str]) -> Table:
+    trend = f"last {_DAYS} days" if bars else ""
+    made = table(("statistic", "value", "change", trend, "unit"), right=("value", "change", trend))
     before = pair.before.stats if pair.before else {}
     for subject, names in _by_subject(pair.snapshot, known):
         made.add_row(Text(f"\n{subject}", style="bold cyan"))
         for name in names:
-            made.add_row(*_line(name, pair.snapshot, before, known))
+            made.add_row(*_line(name, pair.snapshot, before, known, bars.get(name, "")))
     if checksum := endpoint_checksum(pair.snapshot):
         made.add_row("")
-        made.add_row("sum", f"{checksum[:16]}…", "", "checksum")
+        made.add_row("sum", f"{checksum[:16]}…", "", "", "checksum")
     return made
 
 
 def _line(
-    name: str, snapshot: Snapshot, before: dict[str, Value], known: dict[str, Definition]
+    name: str,
+    snapshot: Snapshot,
+    before: dict[str, Value],
+    known: dict[str, Definition],
+    bars: str,
 ) -> tuple[str | Text, ...]:
     definition = definition_of(name, known)
     unit = definition.unit if definition else ""
@@ -113,6 +100,7 @@ def _line(
             f"  {name}",
             Text("–", style="dim"),
             "",
+            bars,
             Text(snapshot.unavailable[name], style="dim"),
         )
     value = snapshot.stats[name]
@@ -120,9 +108,9 @@ def _line(
     note = Text(f"{unit}  ({remark})" if remark else unit, style="yellow" if remark else "dim")
     if isinstance(value, bool):
         changed = "changed" if name in before and before[name] != value else ""
-        return f"  {name}", "on" if value else "off", changed, ""
+        return f"  {name}", "on" if value else "off", changed, bars, ""
     change = float(value) - float(before[name]) if name in before else None
-    return f"  {name}", cell(plain(value)), signed(change), note
+    return f"  {name}", cell(plain(value)), signed(change), bars, note
 
 
 def _by_subject(

@@ -1,14 +1,12 @@
-"""Rows for people: terminal tables, changes, sparklines and plots.
+"""Rows for people: terminal tables, changes, sparklines and progress.
 
 Colour only where a terminal shows it and NO_COLOR is not set.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
 from typing import Any
 
-import plotext
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -18,8 +16,6 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.table import Table
-
-from warehouse.trends import Series
 
 _BARS = "▁▂▃▄▅▆▇█"
 
@@ -85,24 +81,3 @@ def sparkline(values: Sequence[float]) -> str:
     if high == low:
         return _BARS[0] * len(values)
     return "".join(_BARS[round((v - low) / (high - low) * (len(_BARS) - 1))] for v in values)
-
-
-def _time_format(series: Sequence[Series]) -> str:
-    times = [point.taken_at for line in series for point in line.points]
-    return "Y-m-d" if max(times) - min(times) > timedelta(days=2) else "H:M:S"
-
-
-def plot(series: Sequence[Series], *, width: int, height: int = 16, colour: bool = True) -> str:
-    """Lines over time, one per series, as text."""
-    plotext.clear_figure()
-    plotext.date_form("Y-m-d H:M:S", _time_format(series))
-    plotext.plot_size(width, height)
-    plotext.theme("pro" if colour else "clear")
-    for line in series:
-        times = [point.taken_at.strftime("%Y-%m-%d %H:%M:%S") for point in line.points]
-        values = [point.value for point in line.points]
-        plotext.plot(times, values, label=f"{line.instance} {line.statistic}", marker="braille")
-    drawn = str(plotext.build())
-    plotext.clear_figure()
-    # Its plain theme still ends every line with a sign to stop colouring.
-    return drawn if colour else str(plotext.uncolorize(drawn))

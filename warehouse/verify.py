@@ -32,7 +32,7 @@ from warehouse.checks.trust import Trust
 from warehouse.checks.witnesses import Outside, Testimony, Witness
 from warehouse.definitions import definition_files, read_set
 from warehouse.errors import BadInput, BrokenHistory
-from warehouse.layout import HotFile, Layout, log_key
+from warehouse.layout import Layout, RecordFile, log_key
 from warehouse.note import MalformedNote, SignedCheckpoint, parse_checkpoint
 from warehouse.record import timestamp
 
@@ -65,7 +65,7 @@ def verify(
     run = _Run(layout, trust, outside or Outside(), scope, report)
     # In this order: a writer adds a definition, then a commit, then a line to checkpoints.log.
     run.look_at_heads()
-    files = [file for file in layout.hot_files() if run.has_bytes(file)]
+    files = [file for file in layout.record_files() if run.has_bytes(file)]
     run.look_around()
     total = sum(file.path.stat().st_size for file in files)
     done = 0
@@ -106,6 +106,7 @@ class _Run:
         self._keys |= {key_id: key.spki for key_id, key in self.trust.by_id.items()}
         for stray in self.layout.stray_files():
             self.report.find("FILE_UNKNOWN", "a commit's name", stray.name, _at(stray))
+        self._require_whole_parts()
         for path in definition_files(self.layout.definitions):
             try:
                 read_set(path)
@@ -118,14 +119,23 @@ class _Run:
             expected = "a checkpoint that can be read"
             self.report.find("ANCHOR_INVALID", expected, f"{spoilt.name}: {spoilt.reason}")
 
-    def has_bytes(self, file: HotFile) -> bool:
+    def _require_whole_parts(self) -> None:
+        """A `ledger` comes last when a part is made, and goes first: alone it is what is left."""
+        for name in sorted(self.layout.part_names("ledger")):
+            for kind in ("wide", "values"):
+                ledger, path = (self.layout.sealed / k / name for k in ("ledger", kind))
+                if not path.exists() and ledger.exists():
+                    place = _at(path)
+                    self.report.find("FILE_UNREADABLE", f"the {kind} file of a part", "none", place)
+
+    def has_bytes(self, file: RecordFile) -> bool:
         """Whether there is anything in a file."""
         try:
             return file.path.stat().st_size > 0 or self._unreadable(file, "it is empty")
         except OSError as error:
             return self._unreadable(file, str(error))
 
-    def examined(self, files: list[HotFile], size: int) -> Iterator[tuple[Batch, Examined]]:
+    def examined(self, files: list[RecordFile], size: int) -> Iterator[tuple[Batch, Examined]]:
         """Examine all files, in order; once more where a key came late."""
         for batch, examined in examine_all(self._batches(files), size=size):
             self._told |= {facts.log for facts in examined.facts[:1]}
@@ -156,6 +166,8 @@ class _Run:
 
     def take(self, check: LogCheck, batch: Batch, examined: Examined) -> None:
         """Take in what a batch gave."""
+        for found in examined.beside:
+            self.report.find(found.name, found.expected, found.found, found.place)
         if examined.unreadable:
             self._unreadable(batch.file, examined.unreadable)
         elif not examined.rows:
@@ -191,12 +203,13 @@ class _Run:
             return witness.signed is None
         return is_signed(witness.signed, self.trust.by_id.values())
 
-    def _batches(self, files: list[HotFile]) -> Iterator[Batch]:
+    def _batches(self, files: list[RecordFile]) -> Iterator[Batch]:
         for file in files:
             size = file.path.stat().st_size
             groups = _groups(file.path) if size > _SMALL_FILE else (None,)
             for number, group in enumerate(groups, start=1):
                 yield Batch(
+                    layout=self.layout,
                     file=file,
                     groups=group,
                     size=size // len(groups),
@@ -206,7 +219,7 @@ class _Run:
                 )
 
     def _unreadable(
-        self, file: HotFile, reason: str, *, expected: str = "a Parquet file"
+        self, file: RecordFile, reason: str, *, expected: str = "a Parquet file"
     ) -> Literal[False]:
         self.report.find("FILE_UNREADABLE", expected, reason, _at(file.path))
         return False

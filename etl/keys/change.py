@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-from etl.journal import Memory, Signed
+from etl.journal import Signed
 from etl.keys.history import KeyHistory, key_history
 from etl.log import SigningLog, sign_checkpoint, sign_record
+from etl.memory import Memory
 from etl.signing import Signer
 from warehouse.errors import BadInput, KeyUnusable
 from warehouse.keys import PublicKey

@@ -107,7 +107,7 @@ def _key_records(payloads: Iterable[bytes], origin: str) -> Iterator[AnyPayload]
 
 
 def _payloads(ledger: Ledger, origin: str) -> Iterator[bytes]:
-    for place in ledger.layout.hot_files():
+    for place in ledger.layout.record_files():
         if place.log_key == log_key(origin):
             file = open_hot(place.path)
             with reading(place.path):

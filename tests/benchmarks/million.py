@@ -12,8 +12,8 @@ from pathlib import Path
 
 import msgspec
 
-from etl.journal import Memory
 from etl.log import sign_checkpoint, sign_record
+from etl.memory import Memory
 from etl.signing import KeySigner
 from etl.snapshot import Place, Reading
 from tests.builders import A_MONDAY, a_genesis, a_key, a_reading, definitions_json

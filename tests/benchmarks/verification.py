@@ -66,7 +66,7 @@ def _measure(million: Million, words: list[str]) -> list[Result]:
 
 def _floor(million: Million) -> None:
     tree, sha256 = Frontier(), hashlib.sha256
-    for file in Layout(million.root).hot_files():
+    for file in Layout(million.root).record_files():
         payloads = pq.ParquetFile(file.path).read(columns=["payload"])["payload"].to_pylist()
         tree = tree.extend(b"".join([sha256(payload).digest() for payload in payloads]))
     if tree.size != million.memory.size:

@@ -4,13 +4,11 @@ And what `heads` records say about all of them at once, so that none can be cut 
 taken away as a whole; and the slots in between, so that no night can be skipped in silence.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from warehouse.checks.examine import Link
 from warehouse.checks.findings import Complaint, Find
-from warehouse.checks.slots import Schedule
-from warehouse.checks.times import is_moment
+from warehouse.checks.slots import SlotBook
 from warehouse.payload import NO_PREVIOUS, Heads
 
 
@@ -18,14 +16,13 @@ from warehouse.payload import NO_PREVIOUS, Heads
 class _Chain:
     count: int = 0
     sha256: str = NO_PREVIOUS
-    due_at: str | None = None
 
 
 @dataclass
 class Chains:
     """Where the chains of one log's instances end, as far as its records have been read."""
 
-    schedule: Schedule | None = None
+    slots: SlotBook = field(default_factory=SlotBook)
     _chains: dict[tuple[str, str], _Chain] = field(default_factory=dict)
 
     @property
@@ -49,7 +46,7 @@ class Chains:
             complaints.append(("PREV_MISMATCH", chain.sha256, link.prev or "nothing"))
         chain.count, chain.sha256 = link.seq + 1, link.sha256
         if link.due_at:
-            complaints += self._slots(chain, link.due_at)
+            complaints += self.slots.decide(link.name, link.due_at)
         return complaints
 
     def compare(self, heads: Heads, find: Find) -> None:
@@ -62,14 +59,3 @@ class Chains:
                 expected = f"{head.name!r} with {head.count} records, newest {head.sha256}"
                 found = f"{head.name!r} with {chain.count} records, newest {chain.sha256}"
                 find("HEADS_MISMATCH", expected, found)
-
-    def _slots(self, chain: _Chain, due_at: str) -> Iterator[Complaint]:
-        if not self.schedule or not is_moment(due_at):
-            # What is no moment at all is told of already, by the columns.
-            return
-        last, chain.due_at = chain.due_at, max(due_at, chain.due_at or due_at)
-        if last and last < due_at:
-            lost, first = self.schedule.between(last, due_at)
-            if lost:
-                slots = "slot" if lost == 1 else f"{lost} slots, the first"
-                yield "GAP", f"a snapshot or a reason for the {slots} of {first}", "neither"

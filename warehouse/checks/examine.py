@@ -6,7 +6,7 @@ its key may sign it, is for the log to say that comes together from all batches.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
 import msgspec
@@ -15,17 +15,31 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from warehouse.checks.columns import Mismatch, mismatches
-from warehouse.checks.readers import require_agreement
+from warehouse.checks.findings import Finding
+from warehouse.checks.readers import Groups, require_agreement, require_all_rows, rows_of
+from warehouse.checks.sealed import check_part
 from warehouse.checks.times import skew_of
 from warehouse.keys import public_key_from_spki
-from warehouse.layout import HotFile
+from warehouse.layout import Layout, RecordFile
 from warehouse.ledger import Unreadable, open_hot, reading
 from warehouse.merkle import leaf_hash
-from warehouse.payload import AnyPayload, Chained, Genesis, Heads, Key, Missed, Snapshot
+from warehouse.payload import (
+    AnyPayload,
+    Chained,
+    Genesis,
+    Heads,
+    Key,
+    Missed,
+    Scheduled,
+    Snapshot,
+)
 from warehouse.record import NotCanonical, Record, TrailingData, decode, sha256_hex
+from warehouse.sealed.parts import part_of
+from warehouse.sealed.writing import FORMS
 
 # How the payloads end that --fast looks into. The column that says so is signed by nobody.
 _ENDS_OF_FAST: Final = (b'"type":"tallybook/genesis/v1"}', b'"type":"tallybook/key/v1"}')
+_OF_THE_LOG: Final = (Genesis, Key, Heads, Scheduled)
 _FAST_COLUMNS: Final = ("payload", "checkpoint")
 
 
@@ -55,9 +69,11 @@ class Batch:
     """Some row groups of one file, None for all, and how many bytes of it that is.
 
     `last` says that the file ends with it. `keys` are those known so far: key id → SPKI DER.
+    `layout` is that of the warehouse.
     """
 
-    file: HotFile
+    layout: Layout
+    file: RecordFile
     groups: tuple[int, ...] | None
     size: int
     last: bool
@@ -95,13 +111,16 @@ class Facts(msgspec.Struct, frozen=True, gc=False):
     link: Link | None = None
     skew: tuple[str, str] | None = None
     definitions: str | None = None
-    payload: Genesis | Key | Heads | None = None
+    payload: Genesis | Key | Heads | Scheduled | None = None
     flaw: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True)
 class Examined:
-    """A batch as it was found: leaf hashes of all its rows, facts of those it looked into."""
+    """A batch as it was found: leaf hashes of all its rows, facts of those it looked into.
+
+    `beside` is what was found in the sorted files of a part that ends with this batch.
+    """
 
     leaves: bytes = b""
     checkpoints: Sequence[tuple[int, str]] = ()
@@ -109,6 +128,7 @@ class Examined:
     mismatches: Sequence[tuple[int, Mismatch]] = ()
     statistics: frozenset[str] = frozenset()
     unreadable: str | None = None
+    beside: Sequence[Finding] = ()
 
     @property
     def rows(self) -> int:
@@ -121,6 +141,12 @@ class Examined:
 
 def examine(batch: Batch) -> Examined:
     """Look at a batch. Raises nothing for what a file may hold."""
+    examined = _examine(batch)
+    part = part_of(batch.file.path.name) if batch.last and not batch.scope.fast else None
+    return replace(examined, beside=check_part(batch.layout, part)) if part else examined
+
+
+def _examine(batch: Batch) -> Examined:
     path = batch.file.path
     try:
         file = open_hot(path)
@@ -129,27 +155,12 @@ def examine(batch: Batch) -> Examined:
             if batch.scope.fast:
                 return _examine_tree(batch, file, groups)
             table = file.read_row_groups(groups)
-            _require_all_rows(file, groups, table)
-            require_agreement(path, table, _first_row(batch, file))
+            require_all_rows(path, file, groups, table)
+            looked_up = FORMS["ledger"].looked_up if batch.file.end is not None else ()
+            require_agreement(path, table, Groups.of(rows_of(file), groups), looked_up)
             return _examine_all(batch, table)
     except Unreadable as error:
         return Examined(unreadable=str(error))
-
-
-def _require_all_rows(file: pq.ParquetFile, groups: Sequence[int], table: pa.Table) -> None:
-    # One reader counts the rows of a group by its pages, another believes what the file says.
-    said = [file.metadata.row_group(number).num_rows for number in range(file.num_row_groups)]
-    if sum(said) != file.metadata.num_rows or table.num_rows != sum(said[g] for g in groups):
-        raise ValueError(f"it says that it has {file.metadata.num_rows} rows, and has others")
-
-
-def _first_row(batch: Batch, file: pq.ParquetFile) -> int | None:
-    if batch.groups is None:
-        return None
-    before: list[int] = [
-        file.metadata.row_group(number).num_rows for number in range(batch.groups[0])
-    ]
-    return sum(before)
 
 
 def _examine_all(batch: Batch, table: pa.Table) -> Examined:
@@ -225,7 +236,7 @@ class _Rows:
             link=link,
             skew=skew_of(snapshot) if snapshot else None,
             definitions=snapshot.definitions if snapshot else None,
-            payload=payload if isinstance(payload, Genesis | Key | Heads) else None,
+            payload=payload if isinstance(payload, _OF_THE_LOG) else None,
         )
         return facts, payload
 

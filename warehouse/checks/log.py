@@ -3,19 +3,24 @@
 import base64
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Final
 
 from warehouse.checks.chains import Chains
 from warehouse.checks.columns import Mismatch
 from warehouse.checks.examine import Batch, Examined, Facts
 from warehouse.checks.findings import Find, Place, Report
 from warehouse.checks.keys import LogKeys
-from warehouse.checks.slots import Schedule
-from warehouse.checks.times import Times
+from warehouse.checks.times import Times, later
 from warehouse.checks.tree import LogTree
 from warehouse.checks.witnesses import Testimony
 from warehouse.errors import BadInput
-from warehouse.layout import HotFile, log_key
-from warehouse.payload import Genesis, Heads
+from warehouse.layout import RecordFile, log_key
+from warehouse.payload import Genesis, Heads, Scheduled
+from warehouse.schedule import Schedule
+
+# How long after its due time a slot may still be undecided, while others go on.
+_UNDECIDED: Final = timedelta(days=1)
 
 
 @dataclass
@@ -54,7 +59,8 @@ class LogCheck:
         for facts in examined.facts:
             row = first_row + facts.offset
             if self.fast:
-                # It left out those before.
+                # It left out those before, except for their checkpoints.
+                self._passed_over(file, base, checkpoints, roots, until=facts.offset)
                 self.size = base + facts.offset
             if facts.offset in wrong or not self._is_ordinary(facts, row):
                 self._record(facts, file, row, wrong.get(facts.offset, []), roots)
@@ -63,16 +69,14 @@ class LogCheck:
             if facts.offset in checkpoints:
                 content, root = checkpoints.pop(facts.offset), roots[facts.offset + 1]
                 self._checkpoint(content, self._place(facts, file), root)
-        for offset, content in checkpoints.items():
-            # Only --fast leaves records out.
-            self.size = base + offset + 1
-            place = Place(self.origin, base + offset, None, str(file.path))
-            self._checkpoint(content, place, roots[offset + 1])
+        self._passed_over(file, base, checkpoints, roots, until=examined.rows)
         self._end_batch(batch, examined, base, roots)
 
     def end(self) -> None:
         """Say what can be said only once the whole log is known."""
         find = self._finder(Place(log=self.origin))
+        for complaint in self.chains.slots.end(later(self.newest, -_UNDECIDED)):
+            find(*complaint)
         self.tree.end(self.keys.ring.known(), find)
         if self.tree.covered < self.size:
             expected = f"a checkpoint of all {self.size} records"
@@ -85,7 +89,22 @@ class LogCheck:
         self.report.instances += len(self.chains)
         self.report.names |= self.chains.names
 
-    def _begin_file(self, file: HotFile) -> None:
+    def _passed_over(
+        self,
+        file: RecordFile,
+        base: int,
+        checkpoints: dict[int, str],
+        roots: dict[int, bytes],
+        *,
+        until: int,
+    ) -> None:
+        """Check the checkpoints of records that --fast left out, in their order."""
+        for offset in [offset for offset in checkpoints if offset < until]:
+            self.size = base + offset + 1
+            place = Place(self.origin, base + offset, None, str(file.path))
+            self._checkpoint(checkpoints.pop(offset), place, roots[offset + 1])
+
+    def _begin_file(self, file: RecordFile) -> None:
         if self._open_end:
             expected = f"a checkpoint of {self.size} records"
             self.report.find("CHECKPOINT_MALFORMED", expected, "none", self._open_end)
@@ -111,10 +130,21 @@ class LogCheck:
         self.report.signatures += examined.rows
         for boundary, root in roots.items():
             self.testimony.learn(base + boundary, root)
-        self._row = 0 if batch.last else self._row + examined.rows
+        self._row += examined.rows
+        if batch.last:
+            self._end_file(batch.file)
         closed = {offset for offset, _ in examined.checkpoints}
         if batch.last and examined.rows - 1 not in closed:
             self._open_end = Place(self.origin, self.size - 1, None, str(batch.file.path))
+
+    def _end_file(self, file: RecordFile) -> None:
+        """A sealed file has the records that its name says: no other file is read for them."""
+        promised = file.end - file.first_index if file.end is not None else self._row
+        if self._row != promised:
+            name = "INDEX_GAP" if self._row < promised else "INDEX_DUPLICATE"
+            place = Place(self.origin, self.size - 1, None, str(file.path))
+            self.report.find(name, f"{promised} records, as its name says", str(self._row), place)
+        self._row = 0
 
     def _is_ordinary(self, facts: Facts, row: int) -> bool:
         """Whether only the record's chain is left to be looked at: as for nearly all of them."""
@@ -131,7 +161,7 @@ class LogCheck:
             and (facts.definitions is None or facts.definitions in self.definitions)
         )
 
-    def _ordinary(self, facts: Facts, file: HotFile) -> None:
+    def _ordinary(self, facts: Facts, file: RecordFile) -> None:
         self.size += 1
         self.newest = facts.recorded_at
         self.report.signatures_checked += facts.signature is not None
@@ -140,13 +170,13 @@ class LogCheck:
             for complaint in complaints:
                 self.report.find(*complaint, self._place(facts, file))
 
-    def _place(self, facts: Facts, file: HotFile) -> Place:
+    def _place(self, facts: Facts, file: RecordFile) -> Place:
         return Place(facts.log, facts.index, facts.instance, str(file.path))
 
     def _record(
         self,
         facts: Facts,
-        file: HotFile,
+        file: RecordFile,
         row: int,
         wrong: list[Mismatch],
         roots: dict[int, bytes],
@@ -165,7 +195,7 @@ class LogCheck:
             name = "PAYLOAD_FIELD_MISMATCH" if column in ("log", "index") else "ROW_MISMATCH"
             find(name, f"{column} {expected}", found)
 
-    def _numbered(self, facts: Facts, file: HotFile, row: int, place: Place) -> None:
+    def _numbered(self, facts: Facts, file: RecordFile, row: int, place: Place) -> None:
         if log_key(facts.log) != file.log_key:
             expected = f"a record of {self.origin!r}, as the file's name says"
             self.report.find("PAYLOAD_FIELD_MISMATCH", expected, repr(facts.log), place)
@@ -195,6 +225,9 @@ class LogCheck:
             find("DEFINITIONS_MISMATCH", expected, "no file with that content")
         if isinstance(facts.payload, Heads):
             self._heads(facts.payload, facts, roots, place)
+        if isinstance(facts.payload, Scheduled):
+            for complaint in self.chains.slots.declare(facts.payload):
+                find(*complaint)
         if isinstance(facts.payload, Genesis) and facts.payload.schedule:
             self._schedule(facts.payload.schedule, place)
 
@@ -208,7 +241,7 @@ class LogCheck:
 
     def _schedule(self, cron: str, place: Place) -> None:
         try:
-            self.chains.schedule = Schedule(cron)
+            self.chains.slots.default = Schedule(cron)
         except BadInput as error:
             self.report.find("GENESIS_MISMATCH", "a schedule of five fields", str(error), place)
 

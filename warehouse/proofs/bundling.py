@@ -42,6 +42,11 @@ _CHAINS: Final = """
     WHERE l.instance = $instance AND l.log = coalesce($log, l.log)
     ORDER BY l.log, l.instance_id, l.seq
 """
+_SCHEDULES: Final = """
+    SELECT index FROM ledger
+    WHERE type = 'tallybook/schedule/v1' AND log = $log AND index < $until
+      AND (decode(payload)->>'source') = $instance
+"""
 
 
 @dataclass(frozen=True)
@@ -127,7 +132,10 @@ def _chosen(root: Path, instance: str, period: Period, log: str | None) -> tuple
             f"{instance!r} is in {len(origins)} logs, and a bundle is of one",
             hint=f"Say which with --log: {', '.join(origins)}",
         )
-    return origins[0], [index for indexes in found.values() for index in indexes]
+    chosen = [index for indexes in found.values() for index in indexes]
+    asked = {"instance": instance, "log": origins[0], "until": max(chosen)}
+    schedules = [index for (index,) in ask(root, _SCHEDULES, asked).rows]
+    return origins[0], chosen + schedules
 
 
 def _with_edges(chain: Sequence[tuple[int, int]]) -> list[int]:

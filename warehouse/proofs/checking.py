@@ -14,14 +14,12 @@ from typing import Final
 import msgspec
 
 from warehouse.checks.findings import Find, Place
-from warehouse.checks.slots import Schedule
 from warehouse.checks.times import Times, skew_of
 from warehouse.checks.trust import Trust
 from warehouse.checks.witnesses import Outside
 from warehouse.definitions import Definitions
-from warehouse.errors import BadInput
 from warehouse.keys import PublicKey
-from warehouse.payload import AnyPayload, Chained, Genesis, Heads, Missed, Snapshot
+from warehouse.payload import AnyPayload, Chained, Heads, Missed, Scheduled, Snapshot
 from warehouse.proofs import contents
 from warehouse.proofs.archive import Archive, BadArchive, open_archive
 from warehouse.proofs.checking_one import check_one, find_strangers, read_member
@@ -29,6 +27,7 @@ from warehouse.proofs.contents import Manifest
 from warehouse.proofs.links import Link, check_chain
 from warehouse.proofs.pages import bundle_page
 from warehouse.proofs.signers import Signers
+from warehouse.proofs.slots import check_slots
 from warehouse.proofs.subject import ArchiveReport
 from warehouse.proofs.tables import (
     Difference,
@@ -152,7 +151,7 @@ class _Check:
             self.report.find(
                 "PAYLOAD_FIELD_MISMATCH", expected, f"record {found[1]} of {found[0]!r}", place
             )
-        named = payload.instance.name if isinstance(payload, Chained) else self.manifest.instance
+        named = _named(payload) or self.manifest.instance
         if named != self.manifest.instance or isinstance(payload, Heads):
             found_kind = f"{type_name(payload)} of {named!r}"
             self.report.find("PAYLOAD_FIELD_MISMATCH", _OF_THE_LOG, found_kind, place)
@@ -181,21 +180,11 @@ class _Check:
             if isinstance(payload, Chained) and payload.instance.name == self.manifest.instance:
                 link = Link(payload, record.sha256, self._place(payload.index, payload))
                 chains.setdefault(payload.instance.id, []).append(link)
-        schedule = self._schedule()
         for links in chains.values():
-            check_chain(links, self.manifest.period, schedule, self.report)
+            check_chain(links, self.manifest.period, self.report)
         self.report.instances = len(chains)
-
-    def _schedule(self) -> Schedule | None:
-        for _, payload in self._records:
-            if isinstance(payload, Genesis) and payload.schedule:
-                try:
-                    return Schedule(payload.schedule)
-                except BadInput as error:
-                    place = self._place(payload.index, payload)
-                    expected = "a schedule of five fields"
-                    self.report.find("GENESIS_MISMATCH", expected, str(error), place)
-        return None
+        told = [(payload, self._place(payload.index, payload)) for _, payload in self._records]
+        check_slots(told, self.manifest.period, self.report)
 
     def _definitions(self) -> dict[str, Definitions] | None:
         """The sets that the snapshots name, the newest last; None where one is not there."""
@@ -298,3 +287,10 @@ class _Check:
             self.report.find(name, expected, found, place)
 
         return find
+
+
+def _named(payload: AnyPayload) -> str | None:
+    """The source that a record is about; None for one about the whole log."""
+    if isinstance(payload, Scheduled):
+        return payload.source
+    return payload.instance.name if isinstance(payload, Chained) else None

@@ -9,8 +9,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from warehouse.checks.findings import Place, Report
-from warehouse.checks.slots import Schedule
-from warehouse.payload import NO_PREVIOUS, Chained, Missed, Snapshot
+from warehouse.payload import NO_PREVIOUS, Chained
 from warehouse.proofs.contents import Period, moment_of
 
 
@@ -22,9 +21,7 @@ class Link(NamedTuple):
     place: Place
 
 
-def check_chain(
-    links: Sequence[Link], period: Period, schedule: Schedule | None, report: Report
-) -> None:
+def check_chain(links: Sequence[Link], period: Period, report: Report) -> None:
     """Check the links of one instance, in the order of the log."""
     _beginning(links[0], period, report)
     for before, link in pairwise(links):
@@ -35,8 +32,6 @@ def check_chain(
         if link.record.prev != before.sha256:
             report.find("PREV_MISMATCH", before.sha256, link.record.prev, link.place)
     _end(links[-1], period, report)
-    if schedule:
-        _slots(links, schedule, report)
 
 
 def _beginning(first: Link, period: Period, report: Report) -> None:
@@ -56,17 +51,3 @@ def _end(last: Link, period: Period, report: Report) -> None:
         expected = "a record after the period"
         found = "none: newer ones may have been left out"
         report.find("UNANCHORED", expected, found, last.place)
-
-
-def _slots(links: Sequence[Link], schedule: Schedule, report: Report) -> None:
-    last = ""
-    for link in links:
-        due_at = link.record.due_at if isinstance(link.record, Snapshot | Missed) else None
-        if due_at is None:
-            continue
-        lost, first = schedule.between(last, due_at) if last and last < due_at else (0, "")
-        if lost:
-            slots = "slot" if lost == 1 else f"{lost} slots, the first"
-            expected = f"a snapshot or a reason for the {slots} of {first}"
-            report.find("GAP", expected, "neither", link.place)
-        last = max(last, due_at)

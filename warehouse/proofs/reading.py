@@ -16,7 +16,7 @@ from warehouse.checks.trust import trust_any
 from warehouse.errors import BadInput, BrokenHistory
 from warehouse.history import sources
 from warehouse.keys import PublicKey, public_key_from_base64
-from warehouse.layout import HotFile, Layout, log_key
+from warehouse.layout import Layout, RecordFile, log_key
 from warehouse.ledger import open_hot, reading
 from warehouse.merkle import leaf_hash
 from warehouse.merkle_proofs import inclusion_paths
@@ -130,7 +130,7 @@ def read_log(layout: Layout, origin: str, indexes: Collection[int]) -> LogReadin
     """Read a log, keeping the records of `indexes`. Raises Unprovable and Unreadable."""
     read = LogReading(origin)
     wanted = set(indexes)
-    for file in layout.hot_files():
+    for file in layout.record_files():
         if file.log_key == log_key(origin):
             _read_file(read, file, wanted)
     if missing := wanted - read.records.keys():
@@ -138,7 +138,7 @@ def read_log(layout: Layout, origin: str, indexes: Collection[int]) -> LogReadin
     return read
 
 
-def _read_file(read: LogReading, file: HotFile, wanted: set[int]) -> None:
+def _read_file(read: LogReading, file: RecordFile, wanted: set[int]) -> None:
     if file.first_index != read.size:
         raise Unprovable(
             f"expected record {read.size} of {read.origin!r}, "

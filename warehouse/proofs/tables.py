@@ -20,6 +20,7 @@ from warehouse.contract import CHECKSUMMED, Column, ViewInputs, statistic_column
 from warehouse.definitions import Definitions
 from warehouse.payload import Snapshot
 from warehouse.record import Record, sha256_hex
+from warehouse.relations import Files
 from warehouse.rows import Row, row_of
 
 _MOMENT: Final = pa.timestamp("us")
@@ -66,7 +67,7 @@ def table_of(taken: Sequence[Taken], definitions: Mapping[str, Definitions]) -> 
     a payload that says what no column can hold.
     """
     names = sorted({name for _, snapshot in taken for name in snapshot.stats})
-    columns = statistic_columns(ViewInputs("", tuple(names), dict(definitions)))
+    columns = statistic_columns(ViewInputs(Files(), tuple(names), dict(definitions)))
     fields = [*_FIELDS, *((c.name, _KINDS.get(c.definition.kind, pa.float64())) for c in columns)]
     rows = [_row(record, snapshot, columns) for record, snapshot in taken]
     return pa.Table.from_pylist(rows, schema=pa.schema(fields))

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from warehouse.contract import quoted
+from warehouse.relations import quoted
 
 Words = Mapping[str, Sequence[str]]
 

@@ -3,8 +3,9 @@
 from difflib import get_close_matches
 from typing import Final
 
-from warehouse.contract import VIEWS, text
+from warehouse.contract import VIEWS
 from warehouse.errors import BadInput
+from warehouse.relations import text
 
 # As the contract has them, but the bare records last: few ask for those.
 _ORDER: Final = ", ".join(text(view) for view in (*VIEWS[1:], VIEWS[0]))

@@ -7,5 +7,5 @@ SELECT
     recorded_at::TIMESTAMP AS recorded_at,    -- Since when the history knows it, UTC
     log,                                      -- Origin of the log that holds the signed record
     index                                     -- Position of the signed record in that log
-FROM {records}
+FROM {record_rows}
 WHERE type = 'tallybook/missed/v1'

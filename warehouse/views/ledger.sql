@@ -11,4 +11,4 @@ SELECT
     signature,                                -- Signature over exactly these bytes
     lower(hex(key_id)) AS key_id,             -- SHA-256 of the signer's public key (SPKI DER)
     checkpoint                                -- Signed head of the log (C2SP), with the newest record of a commit
-FROM {records}
+FROM {record_rows}

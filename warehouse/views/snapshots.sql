@@ -15,5 +15,4 @@ SELECT
     definitions,                              -- Set of definitions the statistics were counted by
     {checksum} AS sum,                        -- Checksum as Unleash computes it; no signature
     {statistic_columns}
-FROM {records}
-WHERE type = 'tallybook/snapshot/v1'
+FROM {snapshot_rows}

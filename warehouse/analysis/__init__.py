@@ -1,0 +1,1 @@
+"""Questions about the history that a person asks: trends, seats, differences."""
