@@ -11,6 +11,7 @@ import pytest
 from etl.snapshot import MissedSlot
 from tests.builders import A_MONDAY, DAY, PROD, Clock, History, a_history, a_reading
 from tests.command import tallybook
+from tests.sealed import commit_files, sealed_now
 from warehouse import catalog
 from warehouse.contract import VIEWS
 from warehouse.errors import CannotStore, NoWarehouse
@@ -96,6 +97,20 @@ def test_every_view_is_as_a_history_that_ended_then(
 
 def plain(row: dict[str, Any], without: set[str]) -> dict[str, Any]:
     return {name: value for name, value in row.items() if name not in without}
+
+
+def test_what_was_sealed_since_is_known_as_it_was_then(history: History) -> None:
+    times = [datetime(2020, 1, 1), evening(0), evening(1), evening(5)]  # noqa: DTZ001
+    before = {
+        (at, view): rows(history, f"FROM {view} ORDER BY ALL", at) for at in times for view in DATA
+    }
+
+    done = sealed_now(history)
+
+    assert done.parts
+    assert commit_files(history.root) == []
+    for (at, view), expected in before.items():
+        assert rows(history, f"FROM {view} ORDER BY ALL", at) == expected, (at, view)
 
 
 def test_a_time_before_the_history_has_nothing(history: History) -> None:

@@ -67,7 +67,7 @@ def test_ctrl_c_cancels_a_question_and_clears_a_line(terminal: Terminal) -> None
     terminal.type(ENDLESS, ENTER)
     terminal.see(ENDLESS)
     time.sleep(1.5)
-    terminal.type(CTRL_C)
+    terminal.interrupt()
     terminal.see("cancelled")
     terminal.see(SIGN)
     terminal.type("nonsense", CTRL_C)
@@ -158,7 +158,7 @@ def test_what_was_asked_before_is_remembered_for_nobody_else(
     terminal.type("SELECT 4711 AS number;", ENTER)
     terminal.see("1 row, ")
     terminal.type(CTRL_D)
-    terminal.leave()
+    assert terminal.leave() == 0
     file = tmp_path / "tallybook" / "sql_history"
 
     with at_a_terminal("sql", cwd=folder, env={"XDG_STATE_HOME": str(tmp_path)}) as again:

@@ -39,8 +39,17 @@ class Terminal:
     def shown(self) -> str:
         return _STEERING.sub("", self.raw)
 
-    def type(self, *keys: str) -> None:
+    def type(self, *keys: str, seconds: float = 30) -> None:
+        """Press keys as soon as the command reads them one by one, which a prompt does."""
+        end = time.monotonic() + seconds
+        while termios.tcgetattr(self._screen)[3] & termios.ICANON:
+            assert time.monotonic() < end, f"nobody listens after {self.shown[self._seen :]!r}"
+            self._read(0.05)
         os.write(self._screen, "".join(keys).encode())
+
+    def interrupt(self) -> None:
+        """Press Ctrl-C, whatever the command is doing."""
+        os.write(self._screen, CTRL_C.encode())
 
     def see(self, text: str, *, seconds: float = 30) -> str:
         """Wait until `text` appears, after what was seen before; return all up to its end."""
@@ -52,9 +61,11 @@ class Terminal:
         self._seen = place + len(text)
         return found
 
-    def leave(self) -> int:
+    def leave(self, seconds: float = 30) -> int:
         """Wait for the end of the command; return its exit code."""
+        end = time.monotonic() + seconds
         while self.process.poll() is None:
+            assert time.monotonic() < end, f"it goes on after {self.shown[self._seen :]!r}"
             self._read(0.1)
         return self.process.returncode
 
