@@ -134,12 +134,26 @@ def build(
     layout.make_drafts()
     while True:
         stamp = _stamp_now(layout)
+        _begin_to_name(layout, stamp.parts)
         _publish(layout, _inputs(layout, stamp, mount), layout.catalog, mount)
         stamp_draft = layout.drafts / f"catalog.json.{os.getpid()}"
         replace(layout.catalog_stamp, stamp_draft, msgspec.json.encode(stamp))
         # Whoever seals meanwhile may have put a newer one there, which this one has replaced.
         if stamp.read == _read_now(layout):
             return layout.catalog
+
+
+def _begin_to_name(layout: Layout, parts: list[str]) -> None:
+    """Let the time after which readers have let go of what a part replaces begin now.
+
+    Not when the part was made: whoever made it may have been killed before any catalogue
+    named it, and readers still open one that names the commits.
+    """
+    before = read_stamp(layout)
+    for name in {*parts}.difference(before.parts if before else ()):
+        path = layout.sealed / "ledger" / name
+        with storing(path):
+            os.utime(path)
 
 
 def _publish(layout: Layout, inputs: ViewInputs, target: Path, mount: "Mount | None") -> None:
