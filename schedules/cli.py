@@ -24,6 +24,7 @@ import warehouse.cli
 import warehouse.exports.cli
 import warehouse.proofs.cli
 import warehouse.sealed.cli
+import warehouse.sql.cli
 from warehouse.door import Door, Whereabouts
 from warehouse.errors import Failure
 
@@ -108,6 +109,7 @@ for command in (
     *warehouse.exports.cli.COMMANDS,
     *warehouse.proofs.cli.COMMANDS,
     *warehouse.sealed.cli.COMMANDS,
+    *warehouse.sql.cli.COMMANDS,
 ):
     tallybook.add_command(command)
 

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from tests.builders import History, a_history
-from warehouse.contract import VIEWS
 from warehouse.errors import NoWarehouse, QueryFailure
 from warehouse.query import Answer, ask
 
@@ -19,6 +18,13 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> History:
     made = a_history(tmp_path_factory.mktemp("query"))
     made.take_days(3)
     return made
+
+
+def test_two_questions_at_once_are_refused(history: History) -> None:
+    with pytest.raises(QueryFailure) as refusal:
+        ask(history.root, "SELECT 1; SELECT 2")
+
+    assert str(refusal.value) == "one question at a time: found 2"
 
 
 def files_of(root: Path) -> dict[str, bytes]:
@@ -51,7 +57,9 @@ def test_parameters_are_values_and_no_sql(history: History) -> None:
         "EXPLAIN SELECT users FROM snapshots",
         "explain analyze SELECT users FROM snapshots",
         "PIVOT statistic_values ON statistic USING max(value)",
-        "SELECT 1; SELECT 2",
+        "explain (format json) SELECT 1",
+        "EXPLAIN (FROM snapshots)",
+        "/* EXPLAIN */ EXPLAIN/**/ANALYZE/**/SELECT 'ü'",
     ],
 )
 def test_every_kind_of_question_is_answered(history: History, question: str) -> None:
@@ -63,6 +71,8 @@ def test_every_kind_of_question_is_answered(history: History, question: str) -> 
     [
         ("COPY (SELECT 1) TO '{root}/hot/epoch=000000/evil.parquet'", "COPY"),
         ("EXPLAIN ANALYZE COPY (SELECT 1) TO '{root}/evil.csv'", "COPY"),
+        ("EXPLAIN (ANALYZE) COPY (SELECT 1) TO '{root}/evil.csv'", "COPY"),
+        ("/* EXPLAIN */ EXPLAIN/**/ANALYZE COPY (SELECT 'ü') TO '{root}/evil.csv'", "COPY"),
         ("EXPORT DATABASE '{root}/export'", "EXPORT"),
         ("ATTACH '{root}/evil.duckdb'", "ATTACH"),
         ("SET TimeZone = 'Europe/Vienna'", "SET"),
@@ -72,6 +82,20 @@ def test_every_kind_of_question_is_answered(history: History, question: str) -> 
         ("DELETE FROM ledger", "DELETE"),
         ("UPDATE ledger SET index = 1", "UPDATE"),
         ("DROP VIEW snapshots", "DROP"),
+        ("CREATE TABLE evil (a INTEGER)", "CREATE"),
+        ("CREATE TEMP TABLE evil AS SELECT 1", "CREATE"),
+        ("EXPLAIN ANALYZE CREATE TEMP TABLE evil AS SELECT 1", "CREATE"),
+        ("/* SELECT */ CREATE OR REPLACE VIEW snapshots AS SELECT 1", "CREATE"),
+        ("CREATE PERSISTENT SECRET evil (TYPE s3)", "CREATE"),
+        ("CREATE TYPE evil AS ENUM (SELECT 'a')", "CREATE"),
+        ("SET VARIABLE evil = 1", "SET"),
+        ("RESET memory_limit", "SET"),
+        ("USE memory", "SET"),
+        ("BEGIN", "TRANSACTION"),
+        ("VACUUM", "VACUUM"),
+        ("LOAD json", "LOAD"),
+        ("DETACH catalog", "DETACH"),
+        ("MERGE INTO ledger USING ledger AS l ON true WHEN MATCHED THEN DELETE", "MERGE_INTO"),
         ("CALL pragma_version()", "CALL"),
         ("INSTALL httpfs", "LOAD"),
         ("CHECKPOINT", "CALL"),
@@ -96,10 +120,11 @@ def test_what_is_no_question_is_refused(history: History, statement: str, found:
 @pytest.mark.parametrize(
     "statement",
     [
-        "CREATE TABLE evil (a INTEGER)",
-        "CREATE OR REPLACE VIEW snapshots AS SELECT 1",
-        "CREATE PERSISTENT SECRET evil (TYPE s3)",
         "WITH gone AS (DELETE FROM ledger RETURNING *) SELECT * FROM gone",
+        "SELECT * FROM query($$COPY (SELECT 1) TO '{root}/evil.csv'$$)",
+        "SELECT * FROM query('CREATE TEMP TABLE evil AS SELECT 1')",
+        "PRAGMA memory_limit='1TB'",
+        "SELECT nextval('evil')",
     ],
 )
 def test_what_passes_for_a_question_writes_nothing(history: History, statement: str) -> None:
@@ -107,7 +132,7 @@ def test_what_passes_for_a_question_writes_nothing(history: History, statement: 
     before = files_of(history.root)
 
     with pytest.raises(QueryFailure):
-        ask(history.root, statement)
+        ask(history.root, statement.replace("{root}", str(history.root)))
 
     assert files_of(history.root) == before
 
@@ -120,6 +145,14 @@ def test_what_passes_for_a_question_writes_nothing(history: History, statement: 
         "SELECT * FROM '{outside}'",
         "SELECT * FROM read_blob('{root}/../outside.csv')",
         "SELECT * FROM glob('{outside}')",
+        "SELECT * FROM read_csv('/dev/stdin')",
+        "SELECT * FROM sniff_csv('{outside}')",
+        "SELECT * FROM read_json('{outside}')",
+        "SELECT * FROM parquet_metadata('{outside}')",
+        "SELECT * FROM query($$FROM read_text('{outside}')$$)",
+        "SELECT * FROM '{root}/../../../../../../../etc/passwd'",
+        "EXPLAIN ANALYZE SELECT * FROM read_text('{outside}')",
+        "SELECT * FROM sqlite_scan('{outside}', 'x')",
         "SELECT * FROM read_parquet('https://example.com/x.parquet')",
     ],
 )
@@ -134,6 +167,11 @@ def test_nothing_outside_the_warehouse_can_be_read(history: History, question: s
         )
 
     assert "secret\n1" not in str(refusal.value)
+
+
+def test_a_name_that_is_no_view_is_no_variable_of_this_program(history: History) -> None:
+    with pytest.raises(QueryFailure, match=r"^Catalog Error: Table with name history"):
+        ask(history.root, "FROM history")
 
 
 @pytest.mark.parametrize(
@@ -152,8 +190,8 @@ def test_a_wrong_question_is_explained(history: History, question: str, reason: 
 
     assert str(refusal.value).startswith(reason)
     assert refusal.value.hint == (
-        f"The views are {', '.join(VIEWS[:-1])} and {VIEWS[-1]}; "
-        "DESCRIBE snapshots lists the columns of one."
+        "What can be asked: tallybook sql --describe; the columns of a view: "
+        "tallybook sql --describe snapshots"
     )
 
 

@@ -1,6 +1,7 @@
 """What people see: rows, changes and sparklines, whatever the names in them."""
 
 import io
+from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -11,32 +12,36 @@ from rich.console import Console
 from etl.statistic import Unavailable
 from tests.builders import A_MONDAY, DAY, SOME_STATS, a_history, a_reading
 from warehouse.history import newest_two
-from warehouse.query import Answer
 from warehouse.show import day_bars, snapshot_tables
-from warehouse.terminal import answer_csv, answer_table, cell, console, signed, sparkline
+from warehouse.terminal import cell, console, signed, sparkline, table
 
 NOON = datetime(2026, 11, 23, 12)  # noqa: DTZ001  # the warehouse keeps UTC without a zone
 ODD = "[bold]name[/nothing] :smile: [link=x]"
 
 
+def show(columns: Sequence[str], *rows: Sequence[str], right: Sequence[str] = ()) -> None:
+    made = table(columns, right=right)
+    for row in rows:
+        made.add_row(*row)
+    console().print(made)
+
+
 def test_a_table_without_a_terminal_is_as_wide_as_it_needs(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    console().print(answer_table(Answer(("name", "n"), ("VARCHAR", "BIGINT"), [("x" * 300, 1)])))
+    show(["name", "n"], ("x" * 300, "1"))
 
     assert capsys.readouterr().out == f"{'name':<300}  n\n{'x' * 300}  1\n"
 
 
 def test_names_are_printed_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
-    console().print(answer_table(Answer((ODD,), ("VARCHAR",), [(ODD,)])))
+    show([ODD], (ODD,))
 
     assert [line.rstrip() for line in capsys.readouterr().out.splitlines()] == [ODD, ODD]
 
 
 def test_numbers_stand_to_the_right(capsys: pytest.CaptureFixture[str]) -> None:
-    answer = Answer(("who", "users"), ("VARCHAR", "BIGINT"), [("prod", 5), ("staging", 12345)])
-
-    console().print(answer_table(answer))
+    show(["who", "users"], ("prod", "5"), ("staging", "12345"), right=["users"])
 
     assert capsys.readouterr().out == "who      users\nprod         5\nstaging  12345\n"
 
@@ -52,18 +57,9 @@ def test_colour_is_for_terminals_alone(
     else:
         monkeypatch.delenv("FORCE_COLOR", raising=False)
 
-    console().print(answer_table(Answer(("n",), ("BIGINT",), [(1,)])))
+    show(["n"], ("1",))
 
     assert ("\x1b[" in capsys.readouterr().out) is terminal
-
-
-def test_a_table_as_csv_quotes_what_it_has_to() -> None:
-    rows = [("a,b", 'say "x"', None, "two\nlines", 1.0, True, b"\x00\xff", NOON)]
-    answer = Answer(tuple("abcdefgh"), ("VARCHAR",) * 8, rows)
-
-    assert answer_csv(answer) == (
-        'a,b,c,d,e,f,g,h\n"a,b","say ""x""",,"two\nlines",1,true,00ff,2026-11-23 12:00:00\n'
-    )
 
 
 @pytest.mark.parametrize(

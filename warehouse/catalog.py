@@ -284,8 +284,11 @@ def _write(draft: Path, inputs: ViewInputs, mount: "Mount | None") -> None:
             # The oldest storage version: files of newer ones are closed to DuckDB 1.5.
             connection.execute(f"ATTACH {text(str(draft))} AS catalog (STORAGE_VERSION 'v1.0.0')")
             connection.execute("USE catalog")
+            # One by one each would be flushed to disk by itself, and there are hundreds.
+            connection.execute("BEGIN")
             for statement in statements(inputs):
                 connection.execute(statement)
+            connection.execute("COMMIT")
             connection.execute("USE memory")
             connection.execute("DETACH catalog")
     except duckdb.Error as error:

@@ -1,4 +1,4 @@
-"""The commands that read: show, sql, verify, catalog.
+"""The commands that read: show, verify, catalog.
 
 Each parses, calls one function and prints. Data goes to stdout, talk to stderr.
 """
@@ -112,43 +112,6 @@ def show(
         return
     for renderable in snapshot_tables(root, pairs):
         console().print(renderable)
-
-
-@click.command(epilog='Example: tallybook sql "SELECT taken_at, users FROM snapshots ORDER BY 1"')
-@click.argument("query")
-@click.option(
-    "--format", "form", type=click.Choice(["table", "csv", "json"]), default="table",
-    show_default=True, help="How to print the rows.",
-)  # fmt: skip
-@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
-@as_of_option
-@warehouse_option
-@pass_door
-def sql(
-    door: Door,
-    query: str,
-    form: str,
-    as_json: bool,
-    as_of: datetime | None,
-    warehouse: str | None,
-) -> None:
-    """Ask the history a question in SQL.
-
-    One statement in DuckDB's dialect, read-only.
-
-    The views are snapshots, statistic_values, latest, gaps, instances, statistics,
-    definitions and ledger. "DESCRIBE snapshots" lists the columns of one.
-    """
-    from warehouse.query import ask
-    from warehouse.terminal import answer_csv, answer_table, cell, console
-
-    answer = ask(door.warehouse(warehouse), query, as_of=as_of)
-    if as_json or form == "json":
-        click.echo(json.dumps(answer.as_dicts(), indent=2, default=cell))
-    elif form == "csv":
-        click.echo(answer_csv(answer), nl=False)
-    else:
-        console().print(answer_table(answer))
 
 
 @click.command(epilog="Example: tallybook verify --warehouse copy/history --trust ledger.vkey")
@@ -268,7 +231,7 @@ def catalog(
     click.echo(json.dumps({"catalog": str(made)}) if as_json else str(made))
 
 
-COMMANDS: tuple[click.Command, ...] = (show, sql, verify, catalog)
+COMMANDS: tuple[click.Command, ...] = (show, verify, catalog)
 
 
 def _check(

@@ -1,26 +1,32 @@
 """Ad-hoc SQL over the views: read-only, and unable to reach outside the warehouse."""
 
-import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Final
+from typing import Any
 
 import duckdb
 
 from warehouse import catalog
-from warehouse.contract import VIEWS
 from warehouse.errors import QueryFailure
 from warehouse.files import storing
 from warehouse.layout import Layout, as_glob
+from warehouse.question import require_question
 from warehouse.relations import text
 
-_EXPLAIN: Final = re.compile(r"\s*EXPLAIN(\s+ANALYZE)?\s", re.IGNORECASE)
-# CREATE: in a catalogue that is open for reading it makes what is gone at once; PIVOT needs it.
-_QUESTIONS: Final = (duckdb.StatementType.SELECT, duckdb.StatementType.CREATE)
+
+@dataclass(frozen=True)
+class Limits:
+    """How much a question may take: bytes of memory, and a folder for what does not fit in it.
+
+    Without a folder nothing is put aside; in it, four times the memory at most.
+    """
+
+    memory: int
+    spill: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -36,22 +42,28 @@ class Answer:
 
 
 @contextmanager
-def reading(root: Path, as_of: datetime | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+def reading(
+    root: Path, as_of: datetime | None = None, limits: Limits | None = None
+) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open the catalogue of the warehouse in `root`, made anew first if it is stale or damaged.
 
     With `as_of` (UTC, without a zone) every view shows what had been recorded by then, and
     nothing else; what statistics and definitions there are is told as of today.
 
     What runs on this connection can read the warehouse's own files and nothing
-    else. It may still write there: see `ask`.
+    else. It may still write there: see `warehouse.question`.
     """
     catalog.ensure(root)
     with _opened(root, as_of) as connection:
+        if limits:
+            _limit(connection, limits)
         # DuckDB compares with the pattern in the views as well as with what it matches.
         # Written out: with a parameter, DuckDB imports pandas where there is one, for 0.3 s.
         folders = ", ".join(map(text, (str(root.resolve()), as_glob(root.resolve()))))
         connection.execute(f"SET allowed_directories = [{folders}]")
         connection.execute("SET enable_external_access = false")
+        # A name that is no view must not become a variable of this program.
+        connection.execute("SET python_enable_replacements = false")
         # All times here are UTC without a zone; now() has to mean the same.
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute("SET lock_configuration = true")
@@ -67,14 +79,14 @@ def ask(
     """
     try:
         with reading(root, as_of) as connection:
-            _require_question(connection, sql)
+            require_question(connection, sql)
             result = connection.execute(sql, parameters)
             described = result.description or []
             types = tuple(str(column[1]) for column in described)
-            _require_no_zone(types)
+            require_no_zone(types)
             return Answer(tuple(column[0] for column in described), types, result.fetchall())
     except duckdb.Error as error:
-        raise _explained(str(error).strip()) from error
+        raise explained(str(error).strip()) from error
 
 
 @contextmanager
@@ -101,22 +113,14 @@ def _open(root: Path) -> duckdb.DuckDBPyConnection:
         return duckdb.connect(path, read_only=True)
 
 
-def _require_question(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
-    # DuckDB lets COPY write where it may read, although the catalogue is open for reading only.
-    statements = connection.extract_statements(sql)
-    kinds = [statement.type for statement in statements]
-    if kinds == [duckdb.StatementType.EXPLAIN]:
-        return _require_question(connection, _EXPLAIN.sub("", sql, count=1))
-    if not kinds or any(kind not in _QUESTIONS for kind in kinds):
-        found = ", ".join(kind.name for kind in kinds) or "nothing"
-        raise QueryFailure(
-            f"the history answers questions only: expected SELECT, found {found}",
-            hint='To write a file: tallybook sql --format csv "SELECT …" > FILE',
-        )
-    return None
+def _limit(connection: duckdb.DuckDBPyConnection, limits: Limits) -> None:
+    connection.execute(f"SET memory_limit = '{limits.memory}B'")
+    connection.execute(f"SET temp_directory = {text(str(limits.spill or ''))}")
+    connection.execute(f"SET max_temp_directory_size = '{4 * limits.memory}B'")
 
 
-def _require_no_zone(types: tuple[str, ...]) -> None:
+def require_no_zone(types: Iterable[str]) -> None:
+    """Raise QueryFailure where one of these DuckDB types is a time with a zone."""
     # Python gets such a time only with a package that nothing else here needs.
     if any("WITH TIME ZONE" in kind for kind in types):
         raise QueryFailure(
@@ -125,9 +129,10 @@ def _require_no_zone(types: tuple[str, ...]) -> None:
         )
 
 
-def _explained(reason: str) -> QueryFailure:
+def explained(reason: str) -> QueryFailure:
+    """Make DuckDB's words a failure that says where to look."""
     return QueryFailure(
         reason,
-        hint=f"The views are {', '.join(VIEWS[:-1])} and {VIEWS[-1]}; "
-        "DESCRIBE snapshots lists the columns of one.",
+        hint="What can be asked: tallybook sql --describe; the columns of a view: "
+        "tallybook sql --describe snapshots",
     )

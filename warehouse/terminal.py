@@ -3,8 +3,6 @@
 Colour only where a terminal shows it and NO_COLOR is not set.
 """
 
-import csv
-import io
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -18,9 +16,6 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.table import Table
-from rich.text import Text
-
-from warehouse.query import Answer
 
 _BARS = "▁▂▃▄▅▆▇█"
 
@@ -58,29 +53,6 @@ def table(columns: Sequence[str], *, right: Sequence[str] = (), title: str | Non
     for column in columns:
         made.add_column(column, justify="right" if column in right else "left", overflow="fold")
     return made
-
-
-def answer_table(answer: Answer) -> Table:
-    """The rows of a query."""
-    numeric = [
-        name
-        for name, kind in zip(answer.columns, answer.types, strict=True)
-        if kind in ("NUMBER", "BIGINT", "DOUBLE", "INTEGER", "HUGEINT") or kind.startswith("DEC")
-    ]
-    made = table(answer.columns, right=numeric)
-    for row in answer.rows:
-        made.add_row(*[Text(cell(value)) for value in row])
-    return made
-
-
-def answer_csv(answer: Answer) -> str:
-    """The rows of a query as RFC 4180 has it, except for plain line ends."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(answer.columns)
-    for row in answer.rows:
-        writer.writerow(["" if value is None else cell(value) for value in row])
-    return out.getvalue()
 
 
 def cell(value: Any) -> str:
