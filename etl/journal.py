@@ -12,6 +12,7 @@ A change of keys needs two signers at once, and the one who finishes after a cra
 neither: there the signatures themselves are kept, before they leave.
 """
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -19,7 +20,7 @@ import msgspec
 
 from etl.journal_lines import Journal, OtherFormat, Signed, Written, understood, written
 from warehouse import files
-from warehouse.errors import LedgerFailure
+from warehouse.errors import CannotStore, LedgerFailure
 from warehouse.record import NotCanonical
 
 __all__ = ["STATE_FILE", "Journal", "JournalFile", "Signed", "read_journal", "write_journal"]
@@ -51,11 +52,27 @@ class JournalFile:
         # A copy that is a hard link to the file must stay what it was.
         if following and self._path.stat().st_nlink == 1:
             start, now = following
-            files.overwrite(self._path, start, memoryview(now.content)[start : now.end])
+            self._overwrite(start, memoryview(now.content)[start : now.end])
         else:
             now = written(journal)
             files.replace(self._path, _draft_of(self._path), now.content, mode=0o600)
         self._known = now
+
+    def flush(self) -> None:
+        """Make durable what was read: who wrote it may have died before that.
+
+        Raises CannotStore.
+        """
+        files.flush(self._path)
+
+    def _overwrite(self, start: int, lines: memoryview) -> None:
+        try:
+            files.overwrite(self._path, start, lines)
+        except CannotStore:
+            # What the disk has not taken would look as if it had, for as long as it is remembered.
+            with suppress(CannotStore):
+                files.overwrite(self._path, start, b"\n" * len(lines))
+            raise
 
     def sweep(self) -> None:
         """Remove what a killed writer left beside the journal."""

@@ -97,8 +97,7 @@ class Written(NamedTuple):
         longer by now than the state that saves reading them.
         """
         start = _next_block(self.end)
-        lines = _with_checksum(journal.batch, after=self.content[self.end - _CHECKSUM : self.end])
-        end = start + len(lines)
+        end = start + sum(map(len, journal.batch)) + len(journal.batch) + _CHECKSUM
         if (
             journal.before is not self.journal.memory
             or journal.signed
@@ -108,6 +107,7 @@ class Written(NamedTuple):
             or start - self.state > max(_ROOM, self.state)
         ):
             return None
+        lines = _with_checksum(journal.batch, after=self.content[self.end - _CHECKSUM : self.end])
         content = b"%b%b%b" % (self.content[:start], lines, self.content[end:])
         return start, self._replace(journal=journal, content=content, end=end)
 

@@ -183,6 +183,7 @@ class SigningLog:
                 hint="The warehouse was restored from an older copy, or files are missing. "
                 "Bring back the newest copy; do not begin anew from this one.",
             )
+        self._journal.flush()
         signed = self._commit(journal)
         self._log_checkpoints(journal.memory.size, signed.checkpoint, journal.before.size)
 

@@ -19,6 +19,7 @@ import msgspec
 from etl.alert_tables import Alert, AlertsTable, AlertTable, read_alert
 from etl.anchors.tables import ANCHOR_KINDS, AnchorTable, is_anchor_name
 from etl.daemon_table import DaemonTable, check_daemon, check_schedule
+from etl.export_table import ExportTable
 from etl.keys.reference import KeyReference, key_reference, secret_reference
 from warehouse.errors import BadSettings, CredentialFailure
 from warehouse.schedule import Schedule
@@ -63,6 +64,7 @@ class Tables(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     daemon: dict[str, Any] = {}
     alerts: dict[str, Any] = {}
     alert: dict[str, dict[str, Any]] = {}
+    export: dict[str, dict[str, Any]] = {}
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,7 @@ class Settings:
     daemon: DaemonTable = field(default_factory=DaemonTable)
     alerts: Sequence[Alert] = ()
     alert_urls: Path | None = None
+    exports: Mapping[str, ExportTable] = field(default_factory=dict)
 
     def require_source(self, name: str) -> None:
         """Raise BadSettings for what is no source of these settings."""
@@ -158,6 +161,7 @@ def load_settings(path: Path) -> Settings:
         daemon=daemon,
         alerts=[_alert(name, table, list(sources), path) for name, table in tables.alert.items()],
         alert_urls=base / urls_file if urls_file else None,
+        exports={name: _export(name, table, path) for name, table in tables.export.items()},
     )
 
 
@@ -233,6 +237,12 @@ def _alert(name: str, table: dict[str, Any], sources: Sequence[str], path: Path)
         hint = _nearest(made.source, list(sources))
         raise BadSettings(f"{where}: no source {made.source!r}", hint=hint)
     return read_alert(name, made, f"{str(path)!r}: alert.{name}")
+
+
+def _export(name: str, table: dict[str, Any], path: Path) -> ExportTable:
+    made = _convert(table, ExportTable, f"export.{name}.", path)
+    _check_range(f"{str(path)!r}: export.{name}.keep", made.keep, 2, 1000)
+    return msgspec.structs.replace(made, to=str(path.parent / made.to))
 
 
 def _check(tables: Tables, sources: Mapping[str, SourceTable], path: Path) -> None:

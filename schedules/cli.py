@@ -21,6 +21,7 @@ import schedules.alerts.cli
 import schedules.daemon.cli
 import warehouse.analysis.cli
 import warehouse.cli
+import warehouse.exports.cli
 import warehouse.proofs.cli
 import warehouse.sealed.cli
 from warehouse.door import Door, Whereabouts
@@ -104,6 +105,7 @@ for command in (
     *etl.keys.cli.COMMANDS,
     *warehouse.cli.COMMANDS,
     *warehouse.analysis.cli.COMMANDS,
+    *warehouse.exports.cli.COMMANDS,
     *warehouse.proofs.cli.COMMANDS,
     *warehouse.sealed.cli.COMMANDS,
 ):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from etl.journal import STATE_FILE
 from etl.run import open_log
 from etl.settings import load_settings
 from tests.builders import a_reading
@@ -42,6 +43,12 @@ def move(history: History, part: str, disk: Disk) -> None:
     (history.folder / part).symlink_to(target)
 
 
+def use_up_room(history: History) -> None:
+    """Leave the signer's journal no room for one more batch."""
+    journal = history.state / STATE_FILE
+    journal.write_bytes(journal.read_bytes().rstrip(b"\n") + b"\n")
+
+
 def taken(history: History) -> None:
     """Take a snapshot that works."""
     ran = history.run("snapshot")
@@ -65,8 +72,21 @@ def test_a_full_disk_under_the_warehouse_delays_a_snapshot(history: History, dis
     assert history.verdict() == (0, "intact")
 
 
+def test_a_full_disk_under_the_state_costs_nothing_while_the_journal_has_room(
+    history: History, disk: Disk
+) -> None:
+    move(history, "state", disk)
+    disk.fill()
+
+    taken(history)
+
+    assert len(history.snapshots()) == 1
+    assert history.verdict() == (0, "intact")
+
+
 def test_a_full_disk_under_the_state_costs_a_snapshot(history: History, disk: Disk) -> None:
     move(history, "state", disk)
+    use_up_room(history)
     disk.fill()
 
     ran = history.run("snapshot")
@@ -89,7 +109,8 @@ def test_a_disk_that_fills_up_at_any_byte_leaves_nothing_partial(
     log.heal()
     kept, failures = 0, list[str]()
 
-    for page in range(24):
+    for page in range(48):
+        use_up_room(history)
         disk.fill(but=page * 4096)
         try:
             kept += len(log.append([a_reading()]))

@@ -22,6 +22,7 @@ import warehouse
 from etl.alert_tables import AlertsTable, AlertTable
 from etl.anchors.tables import ANCHOR_KINDS
 from etl.daemon_table import DaemonTable
+from etl.export_table import ExportTable
 from etl.init import init, new_source
 from etl.settings import SourceTable, Tables
 from schedules.cli import tallybook
@@ -107,7 +108,8 @@ def test_the_settings_table_is_complete() -> None:
     kinds: list[tuple[type[msgspec.Struct], str]] = [(Tables, ""), (SourceTable, "source.NAME.")]
     kinds += [(kind, "anchor.NAME.") for kind in ANCHOR_KINDS.values()]
     kinds += [(DaemonTable, "daemon."), (AlertsTable, "alerts."), (AlertTable, "alert.NAME.")]
-    tables = ("source", "anchor", "daemon", "alerts", "alert")
+    kinds += [(ExportTable, "export.NAME.")]
+    tables = ("source", "anchor", "daemon", "alerts", "alert", "export")
     fields = {
         prefix + field.name: shown_default(field.default)
         for kind, prefix in kinds

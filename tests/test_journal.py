@@ -1,8 +1,9 @@
 """What the signer remembers: kept for its owner alone, and never guessed when it is damaged."""
 
+import errno
 import json
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from etl.journal import STATE_FILE, Journal, Signed, read_journal, write_journal
 from etl.journal_lines import with_checksum
 from etl.log import sign_checkpoint
 from etl.memory import Head, Memory
+from etl.signing import Signer
 from tests.builders import (
     ORIGIN,
     PROD,
@@ -24,11 +26,13 @@ from tests.builders import (
     a_snapshot,
     signed,
 )
+from warehouse import files
 from warehouse.errors import (
+    CannotStore,
     Failure,
     LedgerFailure,
 )
-from warehouse.keys import ECDSA_P256
+from warehouse.keys import ECDSA_P256, PublicKey
 from warehouse.merkle import Frontier
 from warehouse.payload import Instance, Key, Payload
 from warehouse.record import encode, sha256_hex
@@ -223,6 +227,62 @@ def test_a_commit_writes_into_the_room_of_the_journal(history: History) -> None:
     assert journal_of(history).stat().st_ino == file.st_ino
     assert journal_of(history).stat().st_size == file.st_size
     assert read_journal(journal_of(history)).memory.size == 3
+
+
+def test_a_batch_that_the_disk_refuses_was_never_there(
+    history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    history.take_days(1)
+    before = read_journal(journal_of(history))
+
+    def refuse(_descriptor: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "_flush_content", refuse)
+        with pytest.raises(CannotStore, match="input/output error"):
+            history.take()
+
+    assert read_journal(journal_of(history)) == before
+    history.take()
+    assert read_journal(journal_of(history)).memory.size == 3
+    assert history.verify().findings == []
+
+
+@dataclass(frozen=True)
+class Telling:
+    """A signer that tells when it signs."""
+
+    signer: Signer
+    told: list[str]
+
+    @property
+    def public_key(self) -> PublicKey:
+        return self.signer.public_key
+
+    def sign(self, message: bytes) -> bytes:
+        self.told.append("signed")
+        return self.signer.sign(message)
+
+
+def test_what_a_dead_writer_left_is_flushed_before_it_is_signed(
+    history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    history.take_days(2)
+    history.files()[-1].unlink()
+    told: list[str] = []
+    flush = files.flush
+
+    def tell(path: Path) -> None:
+        told.append(path.name)
+        flush(path)
+
+    monkeypatch.setattr(files, "flush", tell)
+
+    replace(history.log, signer=Telling(history.signer, told)).heal()
+
+    assert told == [STATE_FILE, "signed", "signed"]
+    assert history.verify().findings == []
 
 
 def a_memory() -> Memory:

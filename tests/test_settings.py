@@ -108,7 +108,7 @@ def test_an_unknown_key_gets_the_nearest_right_one(
     assert refusal.hint == hint
 
 
-TABLES_OF_TABLES = {"source", "anchor", "daemon", "alerts", "alert"}
+TABLES_OF_TABLES = {"source", "anchor", "daemon", "alerts", "alert", "export"}
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 
 from etl.keys.change import name_recovery, revoke
@@ -50,6 +52,7 @@ from warehouse.layout import Layout
 from warehouse.ledger import read_rows
 from warehouse.note import parse_checkpoint
 from warehouse.proofs.proving import proof_of
+from warehouse.sealed.seal import seal
 from warehouse.verify import verify
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "verify-without-us.md"
@@ -107,7 +110,7 @@ def desk(rotated: Rotated, tmp_path: Path) -> Path:
     (tmp_path / "ledger.pub.pem").write_text(FIRST.public_key.pem)
     (tmp_path / "ledger.vkey").write_text(FIRST.public_key.vkey(ORIGIN) + "\n")
     (tmp_path / "kept.note").write_text(rotated.notes()[-1])
-    for name in ("check-log.go", "check.sql"):
+    for name in ("check-log.go", "check.sql", "check-sealed.sql"):
         (code,) = blocks("file", name)
         (tmp_path / name).write_text(code)
     return tmp_path
@@ -133,6 +136,8 @@ def test_every_block_of_the_page_is_one_that_is_run() -> None:
     assert marked == {
         ("file", "check-log.go"),
         ("file", "check.sql"),
+        ("file", "check-sealed.sql"),
+        ("run", "duckdb sealed"),
         *(("run", name) for name in TOOLS.values()),
         *(("run", name) for name in ("take out", "go proof", "timestamp")),
     }
@@ -151,6 +156,29 @@ def test_all_tools_agree_that_an_intact_history_is_intact(desk: Path) -> None:
     assert run("kept", desk).returncode == 0
     assert (desk / "ledger-2.vkey").read_text() == SECOND.public_key.vkey(ORIGIN) + "\n"
     assert (desk / "ledger-2.pub.pem").read_text() == SECOND.public_key.pem
+
+
+@pytest.mark.parametrize("grace_seconds", [0, 3600])
+def test_all_tools_agree_that_a_sealed_history_is_intact(desk: Path, grace_seconds: float) -> None:
+    seal(desk / "history", grace_seconds=grace_seconds)
+
+    assert the_tools_that_notice(desk) == set()
+    assert run("duckdb sealed", desk).stdout == ""
+
+
+@pytest.mark.parametrize("kind", ["wide", "values"])
+def test_a_number_in_a_sorted_file_is_noticed(desk: Path, kind: str) -> None:
+    seal(desk / "history", grace_seconds=0)
+    (file, *_) = sorted((desk / "history" / "sealed" / kind).iterdir())
+    table = pq.read_table(file)
+    name = "users" if kind == "wide" else "value"
+    more = pc.add(table[name], 1)
+    pq.write_table(table.set_column(table.column_names.index(name), name, more), file)
+
+    noticed = run("duckdb sealed", desk)
+
+    assert noticed.returncode == 1
+    assert noticed.stdout.startswith(f"{kind},")
 
 
 @needs_go

@@ -28,6 +28,7 @@ from warehouse.files import adopt, read_regular, replace, storing
 from warehouse.layout import Layout, as_glob
 from warehouse.record import sha256_hex
 from warehouse.relations import Files, text
+from warehouse.sealed.parts import Commit
 from warehouse.sealed.reading import statistics_in
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class Stamp(msgspec.Struct, frozen=True):
     """What a catalogue was built for. When any of it changes, so must the catalogue.
 
     `definitions` are the sets that lie in the folder, `used` those that snapshots name;
-    `parts` and `epochs` are those that are read.
+    `parts`, `epochs` and `commits` are what is read.
     """
 
     root: str
@@ -57,6 +58,11 @@ class Stamp(msgspec.Struct, frozen=True):
     statistics: list[str]
     parts: list[str]
     epochs: list[int]
+    commits: list[tuple[int, Commit]]
+
+    @property
+    def read(self) -> tuple[list[str], list[int], list[tuple[int, Commit]]]:
+        return self.parts, self.epochs, self.commits
 
 
 def refresh(
@@ -92,6 +98,18 @@ def ensure(root: Path) -> None:
             raise
 
 
+def complete(root: Path) -> None:
+    """Build the catalogue anew if there is a statistic in the history that it has no column for.
+
+    That is how a crash between a commit and its catalogue leaves it, until the next commit.
+    Raises CannotStore.
+    """
+    layout = Layout(root)
+    stamp = read_stamp(layout)
+    if stamp is None or not set(_statistics_in(layout)) <= set(stamp.statistics):
+        build(root)
+
+
 def build(
     root: Path,
     *,
@@ -116,12 +134,26 @@ def build(
     layout.make_drafts()
     while True:
         stamp = _stamp_now(layout)
+        _begin_to_name(layout, stamp.parts)
         _publish(layout, _inputs(layout, stamp, mount), layout.catalog, mount)
         stamp_draft = layout.drafts / f"catalog.json.{os.getpid()}"
         replace(layout.catalog_stamp, stamp_draft, msgspec.json.encode(stamp))
         # Whoever seals meanwhile may have put a newer one there, which this one has replaced.
-        if (stamp.parts, stamp.epochs) == _read_now(layout):
+        if stamp.read == _read_now(layout):
             return layout.catalog
+
+
+def _begin_to_name(layout: Layout, parts: list[str]) -> None:
+    """Let the time after which readers have let go of what a part replaces begin now.
+
+    Not when the part was made: whoever made it may have been killed before any catalogue
+    named it, and readers still open one that names the commits.
+    """
+    before = read_stamp(layout)
+    for name in {*parts}.difference(before.parts if before else ()):
+        path = layout.sealed / "ledger" / name
+        with storing(path):
+            os.utime(path)
 
 
 def _publish(layout: Layout, inputs: ViewInputs, target: Path, mount: "Mount | None") -> None:
@@ -227,9 +259,10 @@ def _files(layout: Layout, stamp: Stamp, mount: "Mount | None") -> Files:
     def sealed(kind: str) -> tuple[str, ...]:
         return tuple(f"{scheme}{as_glob(there.sealed / kind / name)}" for name in stamp.parts)
 
-    folders = [as_glob(there.epoch(number)) for number in stamp.epochs]
+    whole = [f"{as_glob(there.epoch(number))}/*.parquet" for number in stamp.epochs]
+    single = [as_glob(there.commit_file(*placed)) for placed in stamp.commits]
     return Files(
-        commits=tuple(f"{scheme}{folder}/*.parquet" for folder in folders),
+        commits=tuple(f"{scheme}{path}" for path in [*whole, *single]),
         ledger=sealed("ledger"),
         wide=sealed("wide"),
         values=sealed("values"),
@@ -275,7 +308,7 @@ def _is_current(stamp: Stamp, layout: Layout) -> bool:
         stamp.root == str(layout.root.resolve())
         and stamp.contract == fingerprint()
         and stamp.definitions == _definition_names(layout)
-        and (stamp.parts, stamp.epochs) == _read_now(layout)
+        and stamp.read == _read_now(layout)
     )
 
 
@@ -290,7 +323,7 @@ def _known_stamp(layout: Layout) -> Stamp:
 
 
 def _stamp_now(layout: Layout) -> Stamp:
-    parts, epochs = _read_now(layout)
+    parts, epochs, commits = _read_now(layout)
     return Stamp(
         root=str(layout.root.resolve()),
         contract=fingerprint(),
@@ -299,13 +332,15 @@ def _stamp_now(layout: Layout) -> Stamp:
         statistics=_statistics_in(layout),
         parts=parts,
         epochs=epochs,
+        commits=commits,
     )
 
 
-def _read_now(layout: Layout) -> tuple[list[str], list[int]]:
-    parts, epochs = layout.standing()
+def _read_now(layout: Layout) -> tuple[list[str], list[int], list[tuple[int, Commit]]]:
+    parts, epochs, commits = layout.standing()
     # Without a commit there is still a folder to name: an empty history has views as well.
-    return [part.name for part in parts], [*epochs] or ([] if parts else [layout.live_epoch()])
+    empty = [] if parts or commits else [layout.live_epoch()]
+    return [part.name for part in parts], [*epochs] or empty, [*commits]
 
 
 def _sets_in(layout: Layout) -> list[str]:

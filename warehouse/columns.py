@@ -71,10 +71,11 @@ def columns_of(payloads: Sequence[AnyPayload]) -> dict[str, pa.Array]:
 
 
 def _signed(records: Sequence[Record], checkpoint: str) -> dict[str, pa.Array]:
+    keys = {key_id: bytes.fromhex(key_id) for key_id in {record.key_id for record in records}}
     return {
         "payload": pa.array([record.payload for record in records], pa.binary()),
         "signature": pa.array([record.signature for record in records], pa.binary()),
-        "key_id": pa.array([bytes.fromhex(record.key_id) for record in records], pa.binary(32)),
+        "key_id": pa.array([keys[record.key_id] for record in records], pa.binary(32)),
         "checkpoint": _text([*[None] * (len(records) - 1), checkpoint]),
     }
 
@@ -92,12 +93,10 @@ def _moments(values: Sequence[str | None]) -> pa.Array:
 
 # A canonical payload has its keys in order, as the columns have them.
 def _numbers(maps: Sequence[dict[str, int | bool | str] | None]) -> pa.Array:
-    values = list(chain.from_iterable(m.values() for m in maps if m))
-    try:
-        # Whole numbers and switches, as nearly always; much faster than one by one.
-        items = array("d", cast("list[float]", values))
-    except TypeError:
-        items = array("d", map(float, values))
+    # Nearly all are whole numbers and switches, which an array takes as they are.
+    values = chain.from_iterable(m.values() for m in maps if m)
+    numeric = [float(value) if type(value) is str else value for value in values]
+    items = array("d", cast("list[float]", numeric))
     numbers = pa.Array.from_buffers(pa.float64(), len(items), [None, pa.py_buffer(items)])
     return _map(maps, numbers, HOT_SCHEMA.field("stats").type)
 

@@ -62,7 +62,7 @@ def replace(target: Path, draft: Path, content: bytes | memoryview, *, mode: int
     try:
         _write_flushed(draft, content, mode)
         _rename(draft, target)
-    except CannotStore:
+    except BaseException:
         _forget(draft)
         raise
 
@@ -71,11 +71,18 @@ def adopt(target: Path, draft: Path) -> None:
     """Put the finished file `draft` in the place of `target`, durably and at once."""
     with storing(draft):
         descriptor = os.open(draft, os.O_RDONLY)
-        try:
+        with _closing(descriptor):
             os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
     _rename(draft, target)
+
+
+def flush(target: Path) -> None:
+    """Make a file and its name durable, whoever wrote them. Raises CannotStore."""
+    with storing(target):
+        descriptor = os.open(target, os.O_RDONLY | os.O_CLOEXEC)
+        with _closing(descriptor):
+            os.fsync(descriptor)
+        flush_folder(target.parent)
 
 
 def overwrite(target: Path, start: int, content: bytes | memoryview) -> None:

@@ -93,6 +93,10 @@ class Layout(NamedTuple):
         """One of the files of a part."""
         return self.sealed / kind / part.name
 
+    def commit_file(self, epoch: int, commit: Commit) -> Path:
+        """The file of a commit that lies in an epoch."""
+        return self.epoch(epoch) / f"{commit.log_key}.{commit.first:012d}.parquet"
+
     def hot_name(self, origin: str, first_index: int) -> str:
         return f"{log_key(origin)}.{first_index:012d}.parquet"
 
@@ -142,10 +146,10 @@ class Layout(NamedTuple):
                 yield Commit(found[1], int(found[2]))
 
     def stray_files(self) -> list[Path]:
-        """Parquet files that are no commit's, although the views would read them."""
+        """Parquet files that are no commit's, although views read them, or may."""
         return sorted(
             path
-            for number in self.standing().epochs
+            for number in self.epochs()
             for path in self.epoch(number).glob("*.parquet")
             if not _HOT_NAME.fullmatch(path.name)
         )
@@ -157,13 +161,10 @@ class Layout(NamedTuple):
                 yield int(found[1])
 
     def _listed(self) -> list[RecordFile]:
-        parts, epochs = self.standing()
+        parts, epochs, commits = self.standing()
         sealed = (RecordFile(p.log_key, p.first, self.part(p, "ledger"), p.end) for p in parts)
-        hot = (
-            RecordFile(key, first, self.epoch(number) / f"{key}.{first:012d}.parquet")
-            for number in epochs
-            for key, first in self.commits(number)
-        )
+        whole = ((number, commit) for number in epochs for commit in self.commits(number))
+        hot = (RecordFile(*c, self.commit_file(number, c)) for number, c in (*whole, *commits))
         return sorted([*sealed, *hot])
 
     def make_drafts(self) -> None:
@@ -176,7 +177,8 @@ class Layout(NamedTuple):
 
     def require(self) -> None:
         """Raise NoWarehouse unless there is a warehouse here."""
-        if not self.hot.is_dir():
+        # What is sealed is one without `hot`: copies often leave out empty folders.
+        if not (self.hot.is_dir() or self.sealed.is_dir()):
             raise NoWarehouse(
                 f"no warehouse in {str(self.root)!r}",
                 hint="Name its folder with --warehouse, or make one with: "

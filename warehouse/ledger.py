@@ -83,13 +83,23 @@ class Ledger:
             contents = [parse(record.payload) for record in records]
         table = table_of(records, contents, checkpoint)
         name = self.layout.hot_name(contents[0].log, contents[0].index)
-        target = self.layout.epoch(self.layout.live_epoch()) / name
+        target = self._live_folder() / name
         draft = self.layout.drafts / f"{name}.{os.getpid()}"
         try:
             publish_new(target, draft, _parquet(table))
         except FileExistsError:
             self._require_same(target, records)
         return target
+
+    def _live_folder(self) -> Path:
+        folder = self.layout.epoch(self.layout.live_epoch())
+        if not folder.exists():
+            # Nothing but an empty one is ever missing: copies often leave those out.
+            with storing(folder):
+                folder.mkdir(parents=True, exist_ok=True)
+                flush_folder(folder.parent)
+                flush_folder(folder.parent.parent)
+        return folder
 
     def _require_same(self, target: Path, records: Sequence[Record]) -> None:
         if [r.payload for r in read_records(target)] != [r.payload for r in records]:
@@ -119,8 +129,10 @@ class Ledger:
     def checkpoints(self, origin: str, after: int) -> Iterator[str]:
         """The checkpoints of this log over more than `after` records, in order."""
         for file in self.layout.record_files():
-            if file.log_key == log_key(origin) and file.first_index >= after:
-                yield from checkpoints_in(file.path)
+            if file.log_key == log_key(origin) and (file.end or file.first_index + 1) > after:
+                # Of a sealed file perhaps only the end is new.
+                newer = max(0, after - file.first_index)
+                yield from checkpoints_in(file.path, since=newer)
 
     def records(self) -> Iterator[Record]:
         """Every record of every log, in order. Raises Unreadable for a damaged file."""
@@ -168,11 +180,11 @@ def read_records(path: Path) -> list[Record]:
     ]
 
 
-def checkpoints_in(path: Path) -> list[str]:
-    """The checkpoints of one hot file. Raises Unreadable."""
+def checkpoints_in(path: Path, *, since: int = 0) -> list[str]:
+    """The checkpoints in a file, without those of its first `since` records. Raises Unreadable."""
     file = open_hot(path)
     with reading(path):
-        notes = file.read(columns=["checkpoint"])["checkpoint"].to_pylist()
+        notes = file.read(columns=["checkpoint"])["checkpoint"].slice(since).to_pylist()
     return [note for note in notes if note is not None]
 
 

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from threading import Event, Lock, Thread
 from typing import Final
 
@@ -20,6 +21,9 @@ from etl.slots import Told, plain
 from schedules.alerts.keeper import AlertKeeper
 from schedules.daemon.board import SharedBoard
 from schedules.daemon.logs import say
+from warehouse.errors import Failure
+from warehouse.exports.asked import Asked
+from warehouse.exports.export import export
 from warehouse.layout import Layout
 from warehouse.ledger import Ledger
 from warehouse.record import timestamp
@@ -46,9 +50,21 @@ def seal_if_due(settings: Settings) -> None:
         say(logging.INFO, None, "sealed %d records", done.records)
 
 
-# In this order, after every commit. Whatever else is to follow one, an export for example, goes
-# here: it is called with the settings, may take its time, and is never called twice at once.
-AFTER_COMMIT: Final[Sequence[Chore]] = (hand_over, seal_if_due)
+def export_what_is_new(settings: Settings) -> None:
+    """Bring every export of the settings up to date; one that fails costs no other."""
+    for name, table in settings.exports.items():
+        asked = Asked(table.format, table.shape, last=True, keep=table.keep)
+        try:
+            made = export(settings.warehouse, Path(table.to), asked)
+        except Failure as failure:
+            say(logging.WARNING, None, "export %s failed: %s", name, failure)
+        else:
+            say(logging.INFO, None, "export %s: %d new rows", name, sum(made.added.values()))
+
+
+# In this order, after every commit. Each is called with the settings, may take its time, and is
+# never called twice at once.
+AFTER_COMMIT: Final[Sequence[Chore]] = (hand_over, seal_if_due, export_what_is_new)
 
 
 class Chores:

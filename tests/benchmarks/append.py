@@ -1,51 +1,26 @@
 """Durable append of one signed record, against one append of delta-rs and of pyiceberg.
 
 The same row goes everywhere: a real record with its payload, signature, values and the signed
-head of the log. Ours journals, signs and flushes four times; pyiceberg uses a SQLite catalogue.
+head of the log. Ours journals, signs and flushes three times; pyiceberg uses a SQLite catalogue.
 
 And what the trust in it costs of that: all that is computed for a record in memory, and no I/O.
 """
 
 import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
-import pyarrow as pa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from deltalake import write_deltalake
-from pyiceberg.catalog.sql import SqlCatalog
 
 from etl.journal import STATE_FILE, Journal, Signed, read_journal
 from etl.log import SigningLog, sign_checkpoint, sign_record
 from etl.signing import KeySigner
 from tests.benchmarks.report import Result, alternating, median_seconds
+from tests.benchmarks.rivals import deltalake, plain, pyiceberg
 from tests.benchmarks.sample import a_reading
 from warehouse.ledger import Ledger
-from warehouse.record import Record, encode, parse
-from warehouse.rows import HOT_SCHEMA, row_of
+from warehouse.record import encode
 
 _TIMES = 100
-
-
-@dataclass(frozen=True)
-class _Rivals:
-    folder: Path
-    table: pa.Table
-
-    def delta(self) -> Callable[[], None]:
-        target = str(self.folder / "delta")
-        return lambda: write_deltalake(target, self.table, mode="append")
-
-    def iceberg(self) -> Callable[[], None]:
-        warehouse = self.folder / "iceberg"
-        warehouse.mkdir()
-        catalog = SqlCatalog(
-            "bench", uri=f"sqlite:///{warehouse}/catalog.db", warehouse=f"file://{warehouse}"
-        )
-        catalog.create_namespace("tally")
-        table = catalog.create_table("tally.book", schema=self.table.schema)
-        return lambda: table.append(self.table)
 
 
 class _Upkeep:
@@ -74,13 +49,13 @@ def run() -> list[Result]:
         log = _log(folder)
         (record,) = log.append([a_reading()])
         *_, checkpoint = log.ledger.checkpoints(log.origin, 0)
-        rivals = _Rivals(folder, _plain(record, checkpoint))
+        table = plain([record], checkpoint)
 
         def ours() -> None:
             log.append([a_reading()])
 
-        beside_delta, delta = alternating(ours, rivals.delta(), times=_TIMES)
-        beside_iceberg, iceberg = alternating(ours, rivals.iceberg(), times=_TIMES)
+        beside_delta, delta = alternating(ours, deltalake(folder, table), times=_TIMES)
+        beside_iceberg, iceberg = alternating(ours, pyiceberg(folder, table), times=_TIMES)
         upkeep = median_seconds(_Upkeep(log).one_record, times=_TIMES * 10, warm=_TIMES)
     what = "durable append of one signed record, p50"
     return [
@@ -99,15 +74,3 @@ def _log(folder: Path) -> SigningLog:
     log = SigningLog("bench.example/log", ledger, signer, state, "bench")
     log.begin()
     return log
-
-
-def _plain(record: Record, checkpoint: str) -> pa.Table:
-    # pyiceberg wants microseconds, and neither likes a map without a field id.
-    row = row_of(record, parse(record.payload)) | {"checkpoint": checkpoint}
-    fields = []
-    for field in HOT_SCHEMA:
-        if pa.types.is_timestamp(field.type):
-            fields.append(pa.field(field.name, pa.timestamp("us")))
-        else:
-            fields.append(pa.field(field.name, field.type))
-    return pa.Table.from_pylist([row], schema=pa.schema(fields))

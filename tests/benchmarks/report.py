@@ -8,12 +8,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Result:
-    """One comparison. Times in seconds, memory in MB; `limit` is on `ratio`, or on `ours`."""
+    """One comparison. Times in seconds, memory in MB; `limit` is on `ratio`, or on `ours`;
+    None where no number was asked for.
+    """
 
     what: str
     ours: float
     unit: str
-    limit: float
+    limit: float | None
     rival: str = ""
     theirs: float | None = None
 
@@ -25,14 +27,17 @@ class Result:
     @property
     def holds(self) -> bool:
         """Whether the number asked for is reached."""
-        return (self.ours if self.ratio is None else self.ratio) <= self.limit
+        found = self.ours if self.ratio is None else self.ratio
+        return self.limit is None or found <= self.limit
 
     def row(self) -> str:
         """One row of the table in docs/benchmarks.md."""
         theirs = f"{self.rival}: {_number(self.theirs)} {self.unit}" if self.theirs else ""
         found = f"{self.ratio:.2f} ×" if self.ratio else f"{_number(self.ours)} {self.unit}"
-        wanted = f"≤ {self.limit:.3g} {'×' if self.ratio else self.unit}"
-        verdict = "yes" if self.holds else "no"
+        wanted, verdict = "", ""
+        if self.limit is not None:
+            wanted = f"≤ {self.limit:.3g} {'×' if self.ratio else self.unit}"
+            verdict = "yes" if self.holds else "no"
         ours = f"{_number(self.ours)} {self.unit}"
         return f"| {self.what} | {ours} | {theirs} | {found} | {wanted} | {verdict} |"
 

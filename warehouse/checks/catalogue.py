@@ -72,19 +72,27 @@ def _is_stale(layout: Layout, stamp: Stamp, found: dict[str, str], elsewhere: st
 
 
 def _reads_from_the_beginning(layout: Layout, stamp: Stamp) -> bool:
-    """Whether it names every record of every log from the first on to where it ends, each once."""
+    """Whether it names every record of every log from the first on to where it ends, each once.
+
+    A log that has begun since may be left out: all that it has lies where commits go now.
+    """
     parts = [*layout.parts()]
     commits = {number: [*layout.commits(number)] for number in layout.epochs()}
+    single = [commit for number, commit in stamp.commits if commit in commits.get(number, ())]
+    if not {*stamp.parts} <= {part.name for part in parts} or len(single) < len(stamp.commits):
+        # What is no part and no commit has no place in a history.
+        return False
     starts = {(part.log_key, at) for part in parts for at in (part.first, part.end)}
     starts |= {(c.log_key, c.first) for epoch in commits.values() for c in epoch}
     named = [(p.log_key, p.first, p.end) for p in parts if p.name in stamp.parts]
-    for number in stamp.epochs:
-        for key, first in commits.get(number, ()):
-            later = [at for log, at in starts if log == key and at > first]
-            named.append((key, first, min(later, default=first + 1)))
+    for key, first in [*single, *(c for number in stamp.epochs for c in commits.get(number, ()))]:
+        later = [at for log, at in starts if log == key and at > first]
+        named.append((key, first, min(later, default=first + 1)))
     ends = dict.fromkeys((key for key, _ in starts), 0)
     for key, first, end in sorted(named):
         if first != ends[key]:
             return False
         ends[key] = end
-    return all(ends.values())
+    older = {key for key, _, end in named if end} | {part.log_key for part in parts}
+    older |= {c.log_key for n, epoch in commits.items() if n < layout.live_epoch() for c in epoch}
+    return bool(named) and all(ends[key] for key in older)

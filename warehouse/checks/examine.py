@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from warehouse.checks.columns import Mismatch, mismatches
 from warehouse.checks.findings import Finding
-from warehouse.checks.readers import Groups, require_agreement
+from warehouse.checks.readers import Groups, require_agreement, require_all_rows, rows_of
 from warehouse.checks.sealed import check_part
 from warehouse.checks.times import skew_of
 from warehouse.keys import public_key_from_spki
@@ -155,23 +155,12 @@ def _examine(batch: Batch) -> Examined:
             if batch.scope.fast:
                 return _examine_tree(batch, file, groups)
             table = file.read_row_groups(groups)
-            _require_all_rows(file, groups, table)
+            require_all_rows(path, file, groups, table)
             looked_up = FORMS["ledger"].looked_up if batch.file.end is not None else ()
-            require_agreement(path, table, Groups.of(_rows_of(file), groups), looked_up)
+            require_agreement(path, table, Groups.of(rows_of(file), groups), looked_up)
             return _examine_all(batch, table)
     except Unreadable as error:
         return Examined(unreadable=str(error))
-
-
-def _require_all_rows(file: pq.ParquetFile, groups: Sequence[int], table: pa.Table) -> None:
-    # One reader counts the rows of a group by its pages, another believes what the file says.
-    said = _rows_of(file)
-    if sum(said) != file.metadata.num_rows or table.num_rows != sum(said[g] for g in groups):
-        raise ValueError(f"it says that it has {file.metadata.num_rows} rows, and has others")
-
-
-def _rows_of(file: pq.ParquetFile) -> list[int]:
-    return [file.metadata.row_group(number).num_rows for number in range(file.num_row_groups)]
 
 
 def _examine_all(batch: Batch, table: pa.Table) -> Examined:

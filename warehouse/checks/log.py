@@ -59,7 +59,8 @@ class LogCheck:
         for facts in examined.facts:
             row = first_row + facts.offset
             if self.fast:
-                # It left out those before.
+                # It left out those before, except for their checkpoints.
+                self._passed_over(file, base, checkpoints, roots, until=facts.offset)
                 self.size = base + facts.offset
             if facts.offset in wrong or not self._is_ordinary(facts, row):
                 self._record(facts, file, row, wrong.get(facts.offset, []), roots)
@@ -68,11 +69,7 @@ class LogCheck:
             if facts.offset in checkpoints:
                 content, root = checkpoints.pop(facts.offset), roots[facts.offset + 1]
                 self._checkpoint(content, self._place(facts, file), root)
-        for offset, content in checkpoints.items():
-            # Only --fast leaves records out.
-            self.size = base + offset + 1
-            place = Place(self.origin, base + offset, None, str(file.path))
-            self._checkpoint(content, place, roots[offset + 1])
+        self._passed_over(file, base, checkpoints, roots, until=examined.rows)
         self._end_batch(batch, examined, base, roots)
 
     def end(self) -> None:
@@ -91,6 +88,21 @@ class LogCheck:
         self.report.logs[self.origin] = self.size
         self.report.instances += len(self.chains)
         self.report.names |= self.chains.names
+
+    def _passed_over(
+        self,
+        file: RecordFile,
+        base: int,
+        checkpoints: dict[int, str],
+        roots: dict[int, bytes],
+        *,
+        until: int,
+    ) -> None:
+        """Check the checkpoints of records that --fast left out, in their order."""
+        for offset in [offset for offset in checkpoints if offset < until]:
+            self.size = base + offset + 1
+            place = Place(self.origin, base + offset, None, str(file.path))
+            self._checkpoint(checkpoints.pop(offset), place, roots[offset + 1])
 
     def _begin_file(self, file: RecordFile) -> None:
         if self._open_end:

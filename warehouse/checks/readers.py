@@ -15,6 +15,7 @@ from typing import Any, Final
 import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from warehouse.layout import as_glob
 from warehouse.ledger import Unreadable
@@ -61,6 +62,24 @@ def require_agreement(
     """
     if reason := _disagreement(path, table, groups, looked_up):
         raise Unreadable(f"cannot read {str(path)!r}: {reason}")
+
+
+def require_all_rows(
+    path: Path, file: pq.ParquetFile, groups: Sequence[int], table: pa.Table
+) -> None:
+    """Raise Unreadable unless a file has as many rows as it says, in all and in these groups.
+
+    One reader counts the rows of a group by its pages, another believes what the file says.
+    """
+    said = rows_of(file)
+    if sum(said) != file.metadata.num_rows or table.num_rows != sum(said[g] for g in groups):
+        reason = f"it says that it has {file.metadata.num_rows} rows, and has others"
+        raise Unreadable(f"cannot read {str(path)!r}: {reason}")
+
+
+def rows_of(file: pq.ParquetFile) -> list[int]:
+    """How many rows each row group of a file says it has."""
+    return [file.metadata.row_group(number).num_rows for number in range(file.num_row_groups)]
 
 
 def _disagreement(
@@ -150,8 +169,15 @@ def alike(ours: pa.ChunkedArray, theirs: pa.ChunkedArray) -> bool:
     """Whether two columns hold the same, whatever their types are called."""
     if ours.type != theirs.type:
         ours = ours.cast(theirs.type)
+    if pa.types.is_floating(ours.type):
+        # Arrow takes 0 and -0 for the same; who asks a view sees which it is.
+        ours, theirs = _bits(ours), _bits(theirs)
     # What is no number equals nothing, itself included; written down it does.
     return ours.equals(theirs) or repr(ours.to_pylist()) == repr(theirs.to_pylist())
+
+
+def _bits(numbers: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pa.chunked_array([chunk.view(pa.int64()) for chunk in numbers.chunks], pa.int64())
 
 
 @cache

@@ -11,10 +11,15 @@ from pathlib import Path
 from typing import Any, Final
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from warehouse.checks.findings import Finding, Place
-from warehouse.checks.readers import Groups, alike, require_agreement
+from warehouse.checks.readers import (
+    Groups,
+    alike,
+    require_agreement,
+    require_all_rows,
+    rows_of,
+)
 from warehouse.layout import Layout
 from warehouse.ledger import Unreadable, open_hot, reading
 from warehouse.sealed.names import FIXED
@@ -85,20 +90,16 @@ def _differences(
     if not file.schema_arrow.equals(schema):
         yield _columns_differ(path, schema, file.schema_arrow)
         return
-    rows = [file.metadata.row_group(number).num_rows for number in range(file.num_row_groups)]
-    for number in range(len(rows)) or (None,):
-        table = _group(path, file, number)
-        groups = Groups.of(rows, [] if number is None else [number])
+    for numbers in [[number] for number in range(file.num_row_groups)] or [[]]:
+        with reading(path):
+            table = file.read_row_groups(numbers)
+        require_all_rows(path, file, numbers, table)
+        groups = Groups.of(rows_of(file), numbers)
         require_agreement(path, table, groups, FORMS[kind].looked_up)
         wanted = expected.take(table.num_rows) if table.num_rows else schema.empty_table()
         yield from _compared(path, wanted if wanted is not None else schema.empty_table(), table)
     if (lacking := expected.take(1)) is not None and lacking.num_rows:
         yield Finding("ROW_MISMATCH", _place(path, lacking, 0), _told(lacking, 0), "no such row")
-
-
-def _group(path: Path, file: pq.ParquetFile, number: int | None) -> pa.Table:
-    with reading(path):
-        return file.read() if number is None else file.read_row_group(number)
 
 
 def _compared(path: Path, expected: pa.Table, found: pa.Table) -> Iterator[Finding]:

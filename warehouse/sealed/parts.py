@@ -2,8 +2,8 @@
 
 A part holds whole commits of one log, one after the other, and has three files of one name:
 `ledger` has the records as they were committed, `wide` a row per snapshot, `values` a row per
-snapshot and statistic. It counts once all three are there, and as long as every commit of the
-epochs that it stands for lies in some part: whatever is killed or written meanwhile, each
+snapshot and statistic. It counts from the moment that all three are there; a commit counts as
+long as no part that counts holds it. Whatever is killed, deleted or written meanwhile, each
 record is read from exactly one place.
 """
 
@@ -12,7 +12,9 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Final, NamedTuple
 
 KINDS: Final = ("ledger", "wide", "values")
-_NAME: Final = re.compile(r"(\d{4}(?:-\d{2})?)\.([0-9a-f]{16})\.(\d{12})-(\d{12})\.parquet")
+_NAME: Final = re.compile(
+    r"([0-9]{4}(?:-[0-9]{2})?)\.([0-9a-f]{16})\.([0-9]{12})-([0-9]{12})\.parquet"
+)
 
 
 class Commit(NamedTuple):
@@ -49,31 +51,34 @@ class Part(NamedTuple):
 def part_of(name: str) -> Part | None:
     """The part that a file belongs to, by its name."""
     found = _NAME.fullmatch(name)
-    return Part(found[2], int(found[3]), int(found[4]), found[1]) if found else None
+    part = Part(found[2], int(found[3]), int(found[4]), found[1]) if found else None
+    return part if part and part.size > 0 else None
 
 
 class Standing(NamedTuple):
-    """What is read: parts, in the order of their logs, and all of these epochs."""
+    """What is read: parts, in the order of their logs, and the commits that none of them holds.
+
+    Of `epochs` that is all they have, whatever comes to them next; of other epochs `commits`
+    are what is left, each with the number of its epoch.
+    """
 
     parts: tuple[Part, ...]
     epochs: tuple[int, ...]
+    commits: tuple[tuple[int, Commit], ...]
 
 
 def standing(parts: Collection[Part], epochs: Mapping[int, Collection[Commit]]) -> Standing:
     """Decide what is read of the parts that are complete and of the epochs that are there."""
-    read: set[int] = set()
-    while True:
-        # A part that holds a commit of an epoch which is read would give its rows twice.
-        loose = [commit for number in read for commit in epochs[number]]
-        counted = _widest(part for part in parts if not any(map(part.holds, loose)))
-        more = {
-            number
-            for number, commits in epochs.items()
-            if number not in read and not all(_is_held(commit, counted) for commit in commits)
-        }
-        if not more:
-            return Standing(counted, tuple(sorted(read)))
-        read |= more
+    counted = _widest(parts)
+    whole: list[int] = []
+    left: list[tuple[int, Commit]] = []
+    for number, commits in sorted(epochs.items()):
+        loose = [commit for commit in commits if not _is_held(commit, counted)]
+        if loose and len(loose) == len(commits):
+            whole.append(number)
+        else:
+            left += [(number, commit) for commit in sorted(loose)]
+    return Standing(counted, tuple(whole), tuple(left))
 
 
 def superseded(part: Part, counted: Iterable[Part]) -> bool:

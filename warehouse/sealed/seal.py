@@ -2,7 +2,7 @@
 
 Nothing is ever changed in place, and nothing that a reader may have open is taken away: a new
 epoch begins, the files of a part are written and named one after the other, a new catalogue
-names them. Commits and parts that no catalogue names any more are deleted a day later. A
+names them. What it names no more is deleted a day later. A
 killed sealing leaves what counts for nothing; the next one does it again. Commits go on
 meanwhile, and need not wait.
 """
@@ -22,7 +22,7 @@ from warehouse.layout import Layout
 from warehouse.ledger import open_hot, reading
 from warehouse.sealed.names import FIXED
 from warehouse.sealed.parts import KINDS, Part
-from warehouse.sealed.plan import MOST_RECORDS, Piece, fold
+from warehouse.sealed.plan import MOST_RECORDS, Piece, Unfoldable, fold
 from warehouse.sealed.shapes import values_of, wide_of
 from warehouse.sealed.sweeping import sweep
 from warehouse.sealed.writing import in_groups, write_values, write_wide, writing_ledger
@@ -94,7 +94,8 @@ def _begin_epoch(layout: Layout) -> None:
 
 
 def _left_behind(layout: Layout) -> bool:
-    return any(number < layout.live_epoch() for number in layout.standing().epochs)
+    _, epochs, commits = layout.standing()
+    return any(number < layout.live_epoch() for number in (*epochs, *(n for n, _ in commits)))
 
 
 def _pieces(layout: Layout) -> Iterator[Piece]:
@@ -113,7 +114,7 @@ def _measured(commit: Path) -> tuple[int, str]:
         times = opened.read(columns=["recorded_at"])["recorded_at"]
         if not len(times):
             raise ValueError("no record")
-        return len(times), f"{times[0].as_py():%Y-%m}"
+        return len(times), times[0].as_py().isoformat()[: len("2026-11")]
 
 
 def _make(layout: Layout, part: Part, pieces: Sequence[Piece]) -> None:
@@ -124,6 +125,9 @@ def _make(layout: Layout, part: Part, pieces: Sequence[Piece]) -> None:
         # In this order: a part counts from its `ledger` on.
         for kind in ("values", "wide", "ledger"):
             adopt(layout.part(part, kind), drafts[kind])
+    except Unfoldable as error:
+        between = f"{str(paths[0])!r} to {str(paths[-1])!r}"
+        raise Unfoldable(f"{error}, in {between}", hint=error.hint) from error
     finally:
         for draft in drafts.values():
             draft.unlink(missing_ok=True)

@@ -10,7 +10,7 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from warehouse.sealed.names import BESIDE, FIXED, SNAPSHOT, column_of, statistic_of
+from warehouse.sealed.names import BESIDE, FIXED, SNAPSHOT, column_of, folded, statistic_of
 from warehouse.sealed.plan import Unfoldable
 from warehouse.sealed.schemas import wide_schema
 
@@ -48,9 +48,9 @@ def values_of(wide: pa.Table) -> Iterator[pa.Table]:
 
 
 def _require_columns(statistics: list[str]) -> None:
-    taken = {name.lower(): name for name in FIXED}
+    taken = {name: name for name in FIXED}
     for statistic in statistics:
-        before = taken.setdefault(column_of(statistic).lower(), statistic)
+        before = taken.setdefault(folded(column_of(statistic)), statistic)
         if before != statistic or statistic_of(column_of(statistic)) != statistic:
             raise _unfoldable(statistic, before)
 

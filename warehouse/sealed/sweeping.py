@@ -33,14 +33,13 @@ def sweep(layout: Layout, grace_seconds: float) -> int:
 
 
 def _uncounted(layout: Layout, before: float) -> Iterator[Path]:
-    parts, epochs = layout.standing()
+    parts = layout.standing().parts
     old = [part for part in parts if _is_older(layout.part(part, "ledger"), before)]
     for number in layout.epochs():
-        if number not in epochs:
-            for commit in layout.commits(number):
-                path = layout.epoch(number) / f"{commit.log_key}.{commit.first:012d}.parquet"
-                if _is_kept(layout, RecordFile(*commit, path), old):
-                    yield path
+        for commit in layout.commits(number):
+            path = layout.commit_file(number, commit)
+            if _is_kept(layout, RecordFile(*commit, path), old):
+                yield path
     for part in layout.parts():
         path = layout.part(part, "ledger")
         file = RecordFile(part.log_key, part.first, path, part.end)
