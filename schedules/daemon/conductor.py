@@ -20,7 +20,14 @@ from etl.snapshot import Reading
 from etl.timetable import Timetable
 from schedules.daemon.alarm import Alarm
 from schedules.daemon.clocks import ClockGuard, Clocks
-from schedules.daemon.failures import TIMEOUT, is_transient, kind_of, pause_before, reason_of
+from schedules.daemon.failures import (
+    PAUSED,
+    TIMEOUT,
+    is_transient,
+    kind_of,
+    pause_before,
+    reason_of,
+)
 from schedules.daemon.keeper import Kept
 from schedules.daemon.lanes import Lane
 from schedules.daemon.reporting import Reporter
@@ -185,7 +192,7 @@ class Conductor:
             self._ready.append(lane)
         else:
             lane.take_up(due.slot)
-            self._tell(lane, "paused" if self._is_paused(lane.source) else why(due.slot))
+            self._tell(lane, PAUSED if self._is_paused(lane.source) else why(due.slot))
         self.alarm.set(lane.source, schedule, lane.offset)
         coming = next_look(schedule, lane.told, self._wall(), lane.offset)
         self._out.scheduled(lane, schedule, coming, is_paused=self._is_paused(lane.source))
@@ -209,7 +216,7 @@ class Conductor:
 
         def why(slot: datetime) -> str:
             if paused_since and slot >= paused_since:
-                return "paused"
+                return PAUSED
             if is_gone:
                 return "no longer in the settings"
             if slot < started:
