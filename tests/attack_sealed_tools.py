@@ -8,7 +8,6 @@ import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,9 +17,8 @@ from tests.attack_world import World
 from tests.attacks_on_places import in_the_footer
 from tests.builders import ORIGIN, a_reading
 from tests.sealed import sealed_now, statistics_change
-from warehouse import catalog
 from warehouse.layout import log_key
-from warehouse.sealed.parts import KINDS, Commit, Part
+from warehouse.sealed.parts import KINDS, Part
 from warehouse.sealed.schemas import VALUES_SCHEMA
 from warehouse.sealed.shapes import values_of, wide_of
 from warehouse.sealed.writing import FORMS
@@ -324,51 +322,6 @@ def only_of_the_kinds(*kinds: str) -> Does:
             world.layout.part(part, kind).unlink()
 
     return attack
-
-
-Read = tuple[list[str], list[int], list[tuple[int, Commit]]]
-
-
-def a_catalogue_of(change: Callable[[World, Read], Read]) -> Does:
-    """Make a catalogue, and its label, of something else than what is there."""
-
-    def attack(world: World) -> None:
-        parts, epochs, commits = world.layout.standing()
-        named = ([part.name for part in parts], [*epochs], [*commits])
-        with patch("warehouse.catalog._read_now", return_value=change(world, named)):
-            catalog.build(world.root)
-
-    return attack
-
-
-def without_our_part(world: World, read: Read) -> Read:
-    ours = part_of_ours(world).name
-    return [name for name in read[0] if name != ours], *read[1:]
-
-
-def with_files_that_are_no_part(world: World, read: Read) -> Read:
-    """Rows that nobody signed, in files whose names nobody looks for."""
-    for kind in KINDS:
-        shutil.copy(world.layout.part(part_of_ours(world), kind), strange(world, kind))
-    change = put("users", 0, 1.0)
-    rewrite(strange(world, "wide"), "wide", change(pq.ParquetFile(strange(world, "wide")).read()))
-    return [*read[0], "more.parquet"], *read[1:]
-
-
-def strange(world: World, kind: str) -> Path:
-    return world.layout.sealed / kind / "more.parquet"
-
-
-def with_an_epoch_of_files_that_are_no_commits(world: World, read: Read) -> Read:
-    epoch = world.layout.epoch(77)
-    epoch.mkdir()
-    shutil.copy(world.layout.part(part_of_ours(world), "ledger"), epoch / "more.parquet")
-    return read[0], [77], []
-
-
-def with_the_part_twice(world: World, read: Read) -> Read:
-    a_part_beside(period="2026-04")(world)
-    return [*read[0], part_of_ours(world)._replace(period="2026-04").name], *read[1:]
 
 
 def a_commit_brought_back_beside_its_part(world: World) -> None:

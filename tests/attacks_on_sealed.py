@@ -10,11 +10,17 @@ from typing import Any
 
 import pyarrow as pa
 
+from tests.attack_sealed_catalogues import (
+    a_catalogue_of,
+    with_an_epoch_of_files_that_are_no_commits,
+    with_files_that_are_no_part,
+    with_the_part_twice,
+    without_our_part,
+)
 from tests.attack_sealed_tools import (
     Change,
     Does,
     a_bloom_filter,
-    a_catalogue_of,
     a_column_more,
     a_column_more_in_its_place,
     a_column_of_another_name,
@@ -48,12 +54,8 @@ from tests.attack_sealed_tools import (
     two_names_swapped,
     two_rows_swapped,
     two_statistics_swapped,
-    with_an_epoch_of_files_that_are_no_commits,
-    with_files_that_are_no_part,
-    with_the_part_twice,
     without_a_column,
     without_a_row,
-    without_our_part,
     without_the_last,
 )
 from tests.attack_tools import Attack
