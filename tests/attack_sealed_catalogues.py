@@ -1,4 +1,4 @@
-"""What an attacker does to the catalogue of a sealed history: it names other files than there are."""
+"""What an attacker does to the catalogue of a sealed history: it names what is not there."""
 
 import shutil
 from collections.abc import Callable
