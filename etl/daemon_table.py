@@ -9,14 +9,14 @@ from warehouse.errors import BadInput, BadSettings
 from warehouse.schedule import Schedule
 
 OFF: Final = "off"
-_A_DAY: Final = 86_400
+_AN_HOUR: Final = 3600
 _ADDRESS: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\s]+):([0-9]{1,5})")
 _RANGES: Final = {
-    "spread": (0, _A_DAY),
     "concurrency": (1, 100),
-    "deadline": (1, _A_DAY),
-    # What is still tried a day later, the verifier would call silence.
-    "retry_for": (0, _A_DAY / 2),
+    # Together less than a day: what is still open then, the verifier calls silence.
+    "spread": (0, 6 * _AN_HOUR),
+    "deadline": (1, 3 * _AN_HOUR),
+    "retry_for": (0, 12 * _AN_HOUR),
 }
 
 

@@ -194,14 +194,13 @@ class World:
         return lines
 
     def _all_hang(self) -> bool:
-        running = {run.source for run in self.conductor._running}
+        running = {run.source for run in self.conductor._tracks.running}
         return bool(running) and running <= {name for name, act in self.acts.items() if act in HUNG}
 
     def _coming(self, end: datetime) -> datetime:
         times = [end, *self._ring.coming.values()]
-        if self.conductor._timers:
-            seconds = max(0.001, self.conductor._timers[0][0] - self.up)
-            times.append(self.now + timedelta(seconds=seconds))
+        seconds = max(0.001, self.conductor._timers.wait((end - self.now).total_seconds()))
+        times.append(self.now + timedelta(seconds=seconds))
         return min(times)
 
     def _go_to(self, moment: datetime) -> None:

@@ -92,6 +92,18 @@ def test_a_restart_tells_nothing_again(tmp_path: Path, receiver: Receiver) -> No
     ]
 
 
+def test_a_slot_that_somebody_paused_is_no_incident(tmp_path: Path, receiver: Receiver) -> None:
+    kept = keeper(settings(tmp_path, missed="missed"), receiver)
+
+    for day, became in enumerate(["paused", "timeout: too slow", "paused"]):
+        kept.hear([told(became, day)])
+        kept.look(None)
+
+    begun, over = receiver.titles
+    assert begun.endswith("was missed: timeout: too slow")
+    assert over.startswith("prod: over: slot 2026-11-24")
+
+
 def test_what_could_not_be_sent_is_sent_later_in_order(tmp_path: Path, receiver: Receiver) -> None:
     found = settings(tmp_path, seats="users > 240")
     receiver.broken = True

@@ -23,10 +23,12 @@ MAY_IMPORT = {
 }
 # A module, or a folder of modules, whichever it has become.
 PURE = (
+    "etl/alert_tables",
     "etl/catalogue",
     "etl/journal_lines",
     "etl/memory",
     "etl/snapshot",
+    "etl/timetable",
     "etl/statistic",
     "etl/version",
     *(
@@ -34,6 +36,10 @@ PURE = (
         for name in ("comparison", "forecast", "gaps", "names", "periods", "seats", "series")
     ),
     *(f"warehouse/analysis/{name}" for name in ("strands", "words")),
+    "schedules/alerts/facts",
+    "schedules/alerts/incidents",
+    "schedules/daemon/failures",
+    "schedules/slots",
     "warehouse/errors",
     "warehouse/checks/findings",
     "warehouse/checks/keyring",
@@ -48,6 +54,7 @@ PURE = (
     "warehouse/sealed/plan",
     "warehouse/proofs/proof",
     "warehouse/record",
+    "warehouse/schedule",
 )
 OUTSIDE_WORLD = {
     *("apscheduler", "duckdb", "psycopg", "pyarrow", "sqlalchemy"),

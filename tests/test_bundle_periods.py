@@ -10,12 +10,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from etl.keys.change import revoke
-from etl.snapshot import MissedSlot
+from etl.snapshot import MissedSlot, NewSchedule
 from tests.builders import DAY, ORIGIN, PROD, Clock, History, a_history, a_key, a_reading
 from tests.rotated import a_rotated_history
 from warehouse.checks.findings import Finding, Place
 from warehouse.checks.trust import trust_any
 from warehouse.errors import BrokenHistory
+from warehouse.payload import Scheduled
 from warehouse.proofs.bundling import bundle
 from warehouse.proofs.checking import check_archive
 from warehouse.proofs.contents import Period
@@ -89,6 +90,59 @@ def test_a_night_that_was_passed_over_in_silence_is_found(nightly: Nightly, tmp_
             "neither",
         )
     ]
+
+
+@pytest.fixture
+def declared(tmp_path: Path) -> Nightly:
+    """A history whose sources declare their own schedules; prod changes its own in between."""
+    clock = Clock(datetime(2024, 5, 1, 2, tzinfo=UTC))
+    history = a_history(tmp_path, clock=clock)
+    history.log.append([NewSchedule(name, "0 2 * * *", "UTC", clock.now) for name in SOURCES])
+    return Nightly(history, clock)
+
+
+SOURCES = ("prod", "staging")
+
+
+def gaps_of(nightly: Nightly, period: Period, path: Path) -> tuple[list[str], list[str]]:
+    """What a bundle says of silent nights, and the sources whose schedules are in it."""
+    made = bundle(nightly.history.root, "prod", period, None, path)
+    report = check_archive(path, trust_any([nightly.history.key]))
+    assert "PAYLOAD_FIELD_MISMATCH" not in report.counts
+    schedules = [p.source for _, p in made.records.values() if isinstance(p, Scheduled)]
+    return [found.expected for found in report.findings if found.name == "GAP"], schedules
+
+
+def test_the_schedule_of_its_own_goes_with_a_bundle(declared: Nightly, tmp_path: Path) -> None:
+    declared.night()
+    declared.clock.now += DAY
+    declared.night()
+    change = NewSchedule("prod", "0 2 * * SUN", "UTC", declared.clock.now)
+    declared.history.log.append([change])
+    declared.clock.now += 1 * DAY
+    declared.night()
+
+    gaps, schedules = gaps_of(declared, Period(), tmp_path / "bundle.zip")
+
+    # A Friday by the first schedule, and the only Sunday by the second.
+    assert gaps == [
+        "a snapshot or a reason for the slot of 2024-05-03T02:00:00.000Z",
+        "a snapshot or a reason for the slot of 2024-05-05T02:00:00.000Z",
+    ]
+    assert schedules == ["prod", "prod"]
+
+
+def test_a_bundle_answers_for_the_slots_of_its_period(declared: Nightly, tmp_path: Path) -> None:
+    declared.night()
+    declared.clock.now += DAY
+    for _ in range(4):
+        declared.night()
+    period = Period("2024-05-06T00:00:00.000Z", "2024-05-07T23:59:59.999Z")
+
+    gaps, schedules = gaps_of(declared, period, tmp_path / "bundle.zip")
+
+    assert gaps == []
+    assert schedules == ["prod"]
 
 
 def test_a_clock_that_was_set_back_makes_no_edge(nightly: Nightly, tmp_path: Path) -> None:

@@ -355,3 +355,16 @@ def test_nothing_that_is_secret_is_ever_said(reader: Reader, tmp_path: Path) -> 
     assert slots(history)[0].startswith("missed: login refused: ")
     for place in (said, metrics, board, records):
         assert secret not in place
+
+
+def test_a_name_that_nobody_knows_is_a_reason(reader: Reader, tmp_path: Path) -> None:
+    gone = "postgresql://me@no.such.host.invalid/unleash"
+    history = due_history(tmp_path / "tally", daemon={"retry_for": 0}, prod=reader.url, gone=gone)
+    with running(history) as daemon:
+        wait_until(lambda: slots(history) and slots(history, "gone"), "both slots", daemon)
+        daemon.stop()
+
+    assert slots(history) == ["snapshot"]
+    (reason,) = slots(history, "gone")
+    assert reason.startswith("missed: source unreachable: failed to resolve host")
+    assert history.verdict() == (0, "intact")

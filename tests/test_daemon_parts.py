@@ -12,8 +12,12 @@ import pytest
 from apscheduler.schedulers import base
 
 from etl.patience import Deadline
+from etl.run import open_log
+from etl.settings import load_settings
+from etl.snapshot import NewSchedule
 from schedules.daemon.alarm import SlotAlarm
 from schedules.daemon.board import Board, SharedBoard, SourceBoard, read_board, write_board
+from schedules.daemon.chores import Chores, seal_if_due
 from schedules.daemon.clocks import ClockGuard, Clocks
 from schedules.daemon.failures import kind_of, pause_before, reason_of
 from schedules.daemon.lock import holder_of, only_daemon
@@ -22,8 +26,10 @@ from schedules.daemon.metrics import metrics_page
 from schedules.daemon.notify import Supervisor
 from schedules.daemon.pauses import PAUSES_FILE, pause, read_pauses, resume
 from schedules.slots import Due, due_slot, next_look, offset_of
-from tests.daemons import listening
+from tests.daemons import listening, wait_until
+from tests.histories import a_history
 from warehouse.errors import LedgerFailure, Locked, SourceBusy, SourceUnreachable
+from warehouse.layout import Layout
 from warehouse.schedule import Schedule
 
 MONDAY = datetime(2024, 11, 25, tzinfo=UTC)
@@ -283,3 +289,35 @@ def test_a_deadline_can_be_called_off() -> None:
     deadline.call_off()
 
     assert deadline.left <= 0
+
+
+@pytest.mark.slow
+def test_the_whole_history_is_verified_in_a_process_of_its_own(tmp_path: Path) -> None:
+    history = a_history(tmp_path / "tally", prod="postgresql://me@127.0.0.1:1/unleash")
+    settings = load_settings(history.folder / "tallybook.toml")
+    board = a_board()
+    chores = Chores(settings, board)
+
+    chores.verify()
+    wait_until(lambda: board.copy().verified, "a verdict")
+    good = board.copy().verified
+    (genesis,) = (history.warehouse / "hot").rglob("*.parquet")
+    genesis.write_bytes(genesis.read_bytes()[:-1])
+    chores.verify()
+    wait_until(lambda: board.copy().verified != good, "another verdict")
+
+    assert (good, board.copy().verified) == ("intact", "tampered")
+
+
+@pytest.mark.slow
+def test_commits_are_sealed_once_they_are_many(tmp_path: Path) -> None:
+    history = a_history(tmp_path / "tally", prod="postgresql://me@127.0.0.1:1/unleash")
+    settings = load_settings(history.folder / "tallybook.toml")
+    for minute in range(66):
+        at = MONDAY + timedelta(minutes=minute)
+        open_log(settings).append([NewSchedule(f"source {minute}", None, "UTC", at)])
+
+    seal_if_due(settings)
+
+    assert len(Layout(settings.warehouse).commit_files()) == 0
+    assert history.verdict() == (0, "intact")

@@ -6,7 +6,6 @@ them in turn. What the disk holds then is all that a killed writer can leave.
 
 import re
 import shutil
-import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -19,8 +18,9 @@ from etl.journal import STATE_FILE, read_journal
 from etl.run import open_log
 from etl.settings import load_settings
 from tests.builders import SOME_DEFINITIONS, a_reading, definitions_json
-from tests.command import TALLYBOOK, environment
+from tests.command import TALLYBOOK
 from tests.histories import History, a_history
+from tests.traced import counted_calls, trace
 from warehouse import catalog
 from warehouse.ledger import Ledger, Unreadable, read_records
 from warehouse.record import decode, sha256_hex
@@ -30,15 +30,7 @@ pytestmark = [
     pytest.mark.skipif(not shutil.which("strace"), reason="needs strace"),
 ]
 
-ROOT = Path(__file__).resolve().parent.parent
 NOWHERE = "postgresql://me@127.0.0.1/unleash"
-# Every call that can change what a disk holds, by the names that different machines use.
-CHANGING = (
-    *("write", "pwrite64", "writev", "ftruncate", "fallocate"),
-    *("fsync", "fdatasync", "flock"),
-    *("link", "linkat", "rename", "renameat", "renameat2", "unlink", "unlinkat"),
-    *("mkdir", "mkdirat", "chmod", "fchmod", "fchmodat"),
-)
 APPEND = (sys.executable, "-m", "tests.one_commit", ".")
 ROTATE = (str(TALLYBOOK), "keys", "rotate")
 
@@ -79,29 +71,14 @@ def history(tmp_path: Path) -> History:
 
 def traced(history: History, command: Sequence[str], *options: str) -> tuple[str, str]:
     """Run a command under strace in the history's folder; return its output and the trace."""
-    trace = history.folder.parent / "trace"
-    done = subprocess.run(
-        ["strace", "-f", "-qq", "-o", str(trace), *options, *command],
-        cwd=history.folder,
-        env=environment({"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    return done.stdout, trace.read_text()
+    return trace(history.folder, command, *options)
 
 
 def calls_of(history: History, command: Sequence[str]) -> dict[str, int]:
     """How often a command makes each of the calls, in the order of their first."""
     copy = History(history.folder.parent / "counted")
     shutil.copytree(history.folder, copy.folder)
-    out, trace = traced(copy, command, "-e", f"trace=?{',?'.join(CHANGING)}")
-    assert out
-    counts: dict[str, int] = {}
-    for name in re.findall(r"^\d+ +(\w+)\(", trace, re.MULTILINE):
-        counts[name] = counts.get(name, 0) + 1
-    return counts
+    return counted_calls(copy.folder, command)
 
 
 def killed_at_every_call(

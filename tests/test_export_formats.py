@@ -69,7 +69,9 @@ def expected(history: History, table: str, form: str, shape: str) -> list[Row]:
     return ordered(guarded(rows) if form == "csv" else rows, table, form)
 
 
-@pytest.mark.parametrize(("form", "shape", "read"), ALL, ids=str)
+@pytest.mark.parametrize(
+    ("form", "shape", "read"), ALL, ids=lambda value: getattr(value, "__name__", str(value))
+)
 def test_every_tool_reads_what_the_views_say(
     history: History, exports: dict[tuple[str, str], Path], form: str, shape: str, read: Any
 ) -> None:

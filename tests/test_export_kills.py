@@ -15,7 +15,7 @@ from tests.builders import A_MONDAY, DAY, SOME_STATS, History, a_history, a_read
 from tests.command import TALLYBOOK, environment
 from tests.export_readers import by_pyarrow
 from tests.exported import flaws, manifest_of, viewed
-from tests.test_every_write import CHANGING
+from tests.traced import CHANGING
 from warehouse.exports.asked import Asked
 from warehouse.exports.export import export
 

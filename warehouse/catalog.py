@@ -16,53 +16,32 @@ from dataclasses import replace as replace_fields
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
 
 import duckdb
 import msgspec
 
 from warehouse.contract import ViewInputs, fingerprint, statements
-from warehouse.definitions import Definitions, read_definitions
+from warehouse.definitions import read_definitions
 from warehouse.errors import CannotStore, LedgerFailure
-from warehouse.files import adopt, read_regular, replace, storing
+from warehouse.files import adopt, replace, storing
 from warehouse.layout import Layout, as_glob
 from warehouse.record import sha256_hex
 from warehouse.relations import Files, text
-from warehouse.sealed.parts import Commit
 from warehouse.sealed.reading import statistics_in
+from warehouse.stamp import (
+    Stamp,
+    all_statistics,
+    definition_names,
+    is_current,
+    known_stamp,
+    read_now,
+    read_stamp,
+    stamp_now,
+)
 
 if TYPE_CHECKING:
     from warehouse.mount import Mount
-
-
-_MOST_STAMP: Final = 64 << 20
-_STATISTICS: Final = "SELECT DISTINCT unnest(map_keys(stats)) FROM read_parquet(?)"
-# By their first use, not by the time of a file: a copy must not change what is newer.
-_SETS: Final = (
-    "SELECT definitions, min((recorded_at, index)) FROM read_parquet(?) "
-    "WHERE definitions IS NOT NULL GROUP BY definitions"
-)
-
-
-class Stamp(msgspec.Struct, frozen=True):
-    """What a catalogue was built for. When any of it changes, so must the catalogue.
-
-    `definitions` are the sets that lie in the folder, `used` those that snapshots name;
-    `parts`, `epochs` and `commits` are what is read.
-    """
-
-    root: str
-    contract: str
-    definitions: list[str]
-    used: list[str]
-    statistics: list[str]
-    parts: list[str]
-    epochs: list[int]
-    commits: list[tuple[int, Commit]]
-
-    @property
-    def read(self) -> tuple[list[str], list[int], list[tuple[int, Commit]]]:
-        return self.parts, self.epochs, self.commits
 
 
 def refresh(
@@ -78,7 +57,7 @@ def refresh(
     stamp = read_stamp(layout)
     if (
         stamp
-        and _is_current(stamp, layout)
+        and is_current(stamp, layout)
         and set(new_statistics) <= set(stamp.statistics)
         and set(new_definitions) <= set(stamp.used)
     ):
@@ -106,7 +85,7 @@ def complete(root: Path) -> None:
     """
     layout = Layout(root)
     stamp = read_stamp(layout)
-    if stamp is None or not set(_statistics_in(layout)) <= set(stamp.statistics):
+    if stamp is None or not set(all_statistics(layout)) <= set(stamp.statistics):
         build(root)
 
 
@@ -128,18 +107,32 @@ def build(
     layout = Layout(root)
     layout.require()
     if to:
-        stamp = _known_stamp(layout) if as_of else _stamp_now(layout)
+        stamp = known_stamp(layout) if as_of else stamp_now(layout)
         _publish(layout, replace_fields(_inputs(layout, stamp, mount), as_of=as_of), to, mount)
         return to
     layout.make_drafts()
     while True:
-        stamp = _stamp_now(layout)
+        stamp = stamp_now(layout)
+        _begin_to_name(layout, stamp.parts)
         _publish(layout, _inputs(layout, stamp, mount), layout.catalog, mount)
         stamp_draft = layout.drafts / f"catalog.json.{os.getpid()}"
         replace(layout.catalog_stamp, stamp_draft, msgspec.json.encode(stamp))
         # Whoever seals meanwhile may have put a newer one there, which this one has replaced.
-        if stamp.read == _read_now(layout):
+        if stamp.read == read_now(layout):
             return layout.catalog
+
+
+def _begin_to_name(layout: Layout, parts: list[str]) -> None:
+    """Let the time after which readers have let go of what a part replaces begin now.
+
+    Not when the part was made: whoever made it may have been killed before any catalogue
+    named it, and readers still open one that names the commits.
+    """
+    before = read_stamp(layout)
+    for name in {*parts}.difference(before.parts if before else ()):
+        path = layout.sealed / "ledger" / name
+        with storing(path):
+            os.utime(path)
 
 
 def _publish(layout: Layout, inputs: ViewInputs, target: Path, mount: "Mount | None") -> None:
@@ -177,13 +170,13 @@ def expected_contents(
     `at` is another place for which it may have been made. Made and read back: DuckDB writes
     what it has stored a little differently.
     """
-    now = msgspec.structs.replace(_stamp_now(layout), statistics=sorted(statistics))
+    now = msgspec.structs.replace(stamp_now(layout), statistics=sorted(statistics))
     return _contents_by(layout, now, at)
 
 
 def earlier_contents(layout: Layout, stamp: Stamp, *, at: str | None = None) -> dict[str, str]:
     """What a catalogue of this warehouse had to define when it was made for this."""
-    here = {"root": str(layout.root.resolve()), "definitions": _definition_names(layout)}
+    here = {"root": str(layout.root.resolve()), "definitions": definition_names(layout)}
     return _contents_by(layout, msgspec.structs.replace(stamp, **here), at)
 
 
@@ -195,14 +188,6 @@ def _contents_by(layout: Layout, stamp: Stamp, at: str | None) -> dict[str, str]
     here = as_glob(Path(stamp.root))
     there = as_glob(Path(at)) if at else here
     return {name: sql.replace(here, there) for name, sql in found.items()}
-
-
-def definitions_in_use(layout: Layout) -> dict[str, Definitions]:
-    """The sets of definitions that snapshots name, in the order of their first use.
-
-    A history without snapshots has those that lie there: nobody has signed anything else yet.
-    """
-    return read_definitions(layout.definitions, _sets_in(layout))
 
 
 def _schema_hash(connection: duckdb.DuckDBPyConnection, copy: Path) -> str:
@@ -280,77 +265,3 @@ def _write(draft: Path, inputs: ViewInputs, mount: "Mount | None") -> None:
     except duckdb.Error as error:
         raise LedgerFailure(f"cannot build the catalogue: {error}") from error
     draft.chmod(0o444)
-
-
-def read_stamp(layout: Layout) -> Stamp | None:
-    """What the catalogue says that it was built for; None where nothing can be read."""
-    try:
-        if not layout.catalog.is_file():
-            return None
-        return msgspec.json.decode(read_regular(layout.catalog_stamp, most=_MOST_STAMP), type=Stamp)
-    except (OSError, UnicodeDecodeError, RecursionError, msgspec.DecodeError):
-        return None
-
-
-def _is_current(stamp: Stamp, layout: Layout) -> bool:
-    return (
-        stamp.root == str(layout.root.resolve())
-        and stamp.contract == fingerprint()
-        and stamp.definitions == _definition_names(layout)
-        and stamp.read == _read_now(layout)
-    )
-
-
-def _definition_names(layout: Layout) -> list[str]:
-    return sorted(path.stem for path in layout.definitions.glob("*.json"))
-
-
-def _known_stamp(layout: Layout) -> Stamp:
-    # To ask all files which statistics there are would take longer than most questions do.
-    stamp = read_stamp(layout)
-    return stamp if stamp and _is_current(stamp, layout) else _stamp_now(layout)
-
-
-def _stamp_now(layout: Layout) -> Stamp:
-    parts, epochs, commits = _read_now(layout)
-    return Stamp(
-        root=str(layout.root.resolve()),
-        contract=fingerprint(),
-        definitions=_definition_names(layout),
-        used=_sets_in(layout),
-        statistics=_statistics_in(layout),
-        parts=parts,
-        epochs=epochs,
-        commits=commits,
-    )
-
-
-def _read_now(layout: Layout) -> tuple[list[str], list[int], list[tuple[int, Commit]]]:
-    parts, epochs, commits = layout.standing()
-    # Without a commit there is still a folder to name: an empty history has views as well.
-    empty = [] if parts or commits else [layout.live_epoch()]
-    return [part.name for part in parts], [*epochs] or empty, [*commits]
-
-
-def _sets_in(layout: Layout) -> list[str]:
-    used = _ask_files(layout.commit_files(), _SETS) + _ask_files(layout.part_files("wide"), _SETS)
-    first = sorted((min(at for name, at in used if name == one), one) for one in dict(used))
-    return [name for _, name in first] or _definition_names(layout)
-
-
-def _statistics_in(layout: Layout) -> list[str]:
-    in_commits = {name for (name,) in _ask_files(layout.commit_files(), _STATISTICS)}
-    return sorted(in_commits.union(*map(statistics_in, layout.part_files("wide"))))
-
-
-def _ask_files(files: list[Path], question: str) -> list[tuple[Any, ...]]:
-    if not files:
-        return []
-    try:
-        with duckdb.connect() as connection:
-            return connection.execute(question, [[str(path) for path in files]]).fetchall()
-    except duckdb.Error as error:
-        raise LedgerFailure(
-            f"cannot read the history: {error}",
-            hint="Find out what is damaged with: tallybook verify",
-        ) from error

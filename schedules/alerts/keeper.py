@@ -19,6 +19,7 @@ from schedules.alerts.incidents import AlertMemory, Notice, compare
 from schedules.alerts.memory import read_memory, write_memory
 from schedules.alerts.sending import Send, read_urls, send
 from schedules.alerts.watching import Look, News, look_at_history, look_at_source, trends_of
+from schedules.daemon.failures import PAUSED
 from schedules.daemon.logs import say
 from warehouse.errors import Failure
 from warehouse.record import timestamp
@@ -79,6 +80,8 @@ class AlertKeeper:
 
 
 def _news(told: Told, known: Mapping[str, Facts]) -> News:
+    if told.became == PAUSED:
+        return News(told.source)
     if not isinstance(told.became, Reading):
         what = f"slot {timestamp(told.due_at)} was missed: {told.became}"
         return News(told.source, missed=what)

@@ -34,7 +34,7 @@ def _complete(
 source_argument = click.argument("source", metavar="SOURCE", shell_complete=_complete)
 
 
-@click.command(epilog="Example: tallybook --config /srv/tally/tallybook.toml daemon")
+@click.command(epilog="Example: tallybook daemon")
 @pass_door
 def daemon(door: Door) -> None:
     """Take snapshots by the clock, until told to stop.

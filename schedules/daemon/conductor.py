@@ -8,7 +8,6 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from heapq import heappop, heappush
 from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Final
@@ -21,22 +20,25 @@ from etl.snapshot import Reading
 from etl.timetable import Timetable
 from schedules.daemon.alarm import Alarm
 from schedules.daemon.clocks import ClockGuard, Clocks
-from schedules.daemon.failures import TIMEOUT, is_transient, kind_of, pause_before, reason_of
+from schedules.daemon.failures import (
+    PAUSED,
+    TIMEOUT,
+    is_transient,
+    kind_of,
+    pause_before,
+    reason_of,
+)
 from schedules.daemon.keeper import Kept
 from schedules.daemon.lanes import Lane
 from schedules.daemon.reporting import Reporter
-from schedules.daemon.runs import Run, start_run
+from schedules.daemon.runs import Run, Tracks
+from schedules.daemon.timers import Timers
 from schedules.slots import due_slot, next_look, offset_of
 from warehouse.errors import Failure
 
 # What is due together is kept together: so long is waited for the others of a commit.
 _GATHER: Final = 5.0
 _MOST_AT_ONCE: Final = 500
-# A run that takes longer makes room for others; so many times more may then be under way.
-_SLOW: Final = 10.0
-_SLOW_BESIDE: Final = 4
-# A connection ends itself at the deadline. This is for what cannot.
-_GRACE: Final = 2.0
 _PROBE_PAUSE: Final = 60.0
 
 
@@ -63,15 +65,14 @@ class Conductor:
         self._out = out
         self._started = doors.clocks.wall()
         self._events: SimpleQueue[Callable[[], None]] = SimpleQueue()
-        self._timers: list[tuple[float, int, Callable[[], None]]] = []
+        self._timers = Timers(self._now)
+        self._tracks = Tracks(self._read, self._ended, self._events.put, self._timers, self._now)
         self._ready: deque[Lane] = deque()
-        self._running: set[Run] = set()
         self._pending: list[News] = []
         self._pending_since = 0.0
         self._keeping = False
         self._keep_after = 0.0
         self._failed_commits = 0
-        self._timer_count = 0
         self._probe_after = 0.0
         self._is_stopping = False
 
@@ -106,9 +107,8 @@ class Conductor:
     def step(self, timeout: float) -> None:
         """Handle what happens next, or nothing once `timeout` seconds are over."""
         self._advance()
-        until = self._timers[0][0] - self._now() if self._timers else timeout
         try:
-            event = self._events.get(timeout=max(0.0, min(timeout, until)))
+            event = self._events.get(timeout=self._timers.wait(timeout))
         except Empty:
             pass
         else:
@@ -116,14 +116,13 @@ class Conductor:
             # What is there already is handled before anything new begins.
             while not self._events.empty():
                 self._events.get()()
-        while self._timers and self._timers[0][0] <= self._now():
-            heappop(self._timers)[2]()
+        self._timers.fire()
         self._advance()
 
     @property
     def is_busy(self) -> bool:
         """Whether a run or a commit is under way."""
-        return bool(self._running) or self._keeping
+        return bool(self._tracks.running) or self._keeping
 
     @property
     def has_unkept(self) -> bool:
@@ -137,15 +136,13 @@ class Conductor:
 
     def call_off(self) -> None:
         """Abandon the runs that are under way: their slots stay open."""
-        for run in list(self._running):
-            run.deadline.call_off()
+        self._tracks.call_off()
 
     def _now(self) -> float:
         return self._doors.clocks.steady()
 
-    def _after(self, seconds: float, do: Callable[[], None]) -> None:
-        self._timer_count += 1
-        heappush(self._timers, (self._now() + seconds, self._timer_count, do))
+    def _read(self, source: str, deadline: Deadline) -> Outcome:
+        return self._doors.read(self.settings, source, deadline)
 
     def _take_in(self, timetables: Mapping[str, Timetable]) -> None:
         settings = self.settings
@@ -195,7 +192,7 @@ class Conductor:
             self._ready.append(lane)
         else:
             lane.take_up(due.slot)
-            self._tell(lane, "paused" if self._is_paused(lane.source) else why(due.slot))
+            self._tell(lane, PAUSED if self._is_paused(lane.source) else why(due.slot))
         self.alarm.set(lane.source, schedule, lane.offset)
         coming = next_look(schedule, lane.told, self._wall(), lane.offset)
         self._out.scheduled(lane, schedule, coming, is_paused=self._is_paused(lane.source))
@@ -219,7 +216,7 @@ class Conductor:
 
         def why(slot: datetime) -> str:
             if paused_since and slot >= paused_since:
-                return "paused"
+                return PAUSED
             if is_gone:
                 return "no longer in the settings"
             if slot < started:
@@ -236,15 +233,10 @@ class Conductor:
     def _advance(self) -> None:
         """Begin what there is room for, and keep what is there."""
         if not self._is_stopping:
-            while self._ready and self._has_room():
+            while self._ready and self._tracks.has_room(self.settings.daemon.concurrency):
                 self._start(self._ready.popleft())
             self._probe()
         self._flush()
-
-    def _has_room(self) -> bool:
-        most, now = self.settings.daemon.concurrency, self._now()
-        quick = sum(now - run.began < _SLOW for run in self._running)
-        return quick < most and len(self._running) < most * (1 + _SLOW_BESIDE)
 
     def _start(self, lane: Lane) -> None:
         lane.attempts += 1
@@ -253,47 +245,13 @@ class Conductor:
             self._failed(lane, TIMEOUT, "the run before still hangs", is_transient=True)
             return
         lane.state, lane.listens = "running", True
-        lane.run = self._run(lane.source, lane.slot)
+        lane.run = self._tracks.start(lane.source, lane.slot, self.settings.daemon.deadline)
         self._out.running(lane)
 
-    def _run(self, source: str, slot: datetime | None) -> Run:
-        seconds = self.settings.daemon.deadline
-        run = Run(source, slot, Deadline(seconds), self._now())
-        settings = self.settings
-
-        def read(name: str, deadline: Deadline) -> Outcome:
-            return self._doors.read(settings, name, deadline)
-
-        def finished(run: Run, outcome: Outcome) -> None:
-            self._events.put(lambda: self._finished(run, outcome))
-
-        self._running.add(run)
-        # Room for others once it is slow; an end, whatever it does.
-        self._after(min(_SLOW, seconds), lambda: None)
-        self._after(seconds + _GRACE, lambda: self._overdue(run))
-        start_run(run, read, finished)
-        return run
-
-    def _overdue(self, run: Run) -> None:
-        if run in self._running:
-            hung = f"the run was not over within {run.deadline.seconds:g} s"
-            self._ended(run, None, TIMEOUT, hung)
-
-    def _finished(self, run: Run, outcome: Outcome) -> None:
-        if run not in self._running:
-            return
-        failure = outcome.failure
-        if failure is None:
-            self._ended(run, outcome.reading, "", "")
-            return
-        kind = TIMEOUT if run.deadline.left <= 0 else kind_of(failure)
-        self._ended(run, None, kind, reason_of(failure), lasting=not is_transient(failure))
-
-    def _ended(
-        self, run: Run, reading: Reading | None, kind: str, reason: str, *, lasting: bool = False
-    ) -> None:
-        self._running.discard(run)
-        lane = self.lanes.get(run.source)
+    def _ended(self, run: Run, outcome: Outcome | None) -> None:
+        """A run is over, or overdue."""
+        lane, reading = self.lanes.get(run.source), outcome.reading if outcome else None
+        kind, reason, is_lasting = _why_failed(run, outcome)
         if reading and not self.guard.hear(reading.db_time, reading.taken_at):
             kind, reason = "clock", f"{self.guard.doubt}; the database says {reading.db_time}"
             reading = None
@@ -303,7 +261,7 @@ class Conductor:
         if reading is None:
             lane.abandon()
             if not self._is_stopping:
-                self._failed(lane, kind, reason, is_transient=not lasting)
+                self._failed(lane, kind, reason, is_transient=not is_lasting)
             return
         self._out.read(lane, reading, self._now() - run.began)
         self._keep(lane, reading)
@@ -316,7 +274,7 @@ class Conductor:
         if is_transient and (in_time or self.guard.doubt):
             pause = pause_before(lane.attempts)
             lane.state, lane.retry_at = "waiting", self._now() + pause
-            self._after(pause, lambda: self._retry(lane))
+            self._timers.after(pause, lambda: self._retry(lane))
         else:
             self._tell(lane, lane.failure)
 
@@ -336,13 +294,13 @@ class Conductor:
         lane.state = "keeping"
         if not self._pending:
             self._pending_since = self._now()
-            self._after(_GATHER, lambda: None)
+            self._timers.after(_GATHER)
         self._pending.append(news)
 
     def _flush(self) -> None:
         if self._keeping or not self.has_unkept or self._now() < self._keep_after:
             return
-        others = self._ready or any(self._now() - run.began < _GATHER for run in self._running)
+        others = self._ready or self._tracks.younger_than(_GATHER) > 0
         is_old = self._now() - self._pending_since >= _GATHER
         if others and not (is_old or self._is_stopping) and len(self._pending) < _MOST_AT_ONCE:
             return
@@ -376,14 +334,26 @@ class Conductor:
         self._pending = [*batch, *self._pending]
         pause = pause_before(self._failed_commits)
         self._keep_after = self._now() + pause
-        self._after(pause, lambda: None)
+        self._timers.after(pause)
         self._out.unkept(reason)
 
     def _probe(self) -> None:
         """While the clock is doubted, ask a database for its own."""
-        if self.guard.doubt and not self._running and self._now() >= self._probe_after:
+        if self.guard.doubt and not self._tracks.running and self._now() >= self._probe_after:
             self._probe_after = self._now() + _PROBE_PAUSE
-            self._after(_PROBE_PAUSE, lambda: None)
+            self._timers.after(_PROBE_PAUSE)
             sources = list(self.settings.tables)
             if sources:
-                self._run(sources[round(self._now() / _PROBE_PAUSE) % len(sources)], None)
+                asked = sources[round(self._now() / _PROBE_PAUSE) % len(sources)]
+                self._tracks.start(asked, None, self.settings.daemon.deadline)
+
+
+def _why_failed(run: Run, outcome: Outcome | None) -> tuple[str, str, bool]:
+    """The kind of a failure, its reason, and whether trying again is in vain."""
+    failure = outcome.failure if outcome else None
+    if outcome is None:
+        return TIMEOUT, f"the run was not over within {run.deadline.seconds:g} s", False
+    if failure is None:
+        return "", "", False
+    kind = TIMEOUT if run.deadline.left <= 0 else kind_of(failure)
+    return kind, reason_of(failure), not is_transient(failure)

@@ -15,6 +15,8 @@ from warehouse.errors import (
 )
 
 TIMEOUT: Final = "timeout"
+# The one reason that somebody wanted: no alarm.
+PAUSED: Final = "paused"
 KINDS: Final = (
     (SourceUnreachable, "source unreachable"),
     (SourceBusy, "source busy"),

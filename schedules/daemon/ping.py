@@ -13,6 +13,7 @@ from urllib.request import Request, urlopen
 
 from etl.slots import Told
 from etl.snapshot import Reading
+from schedules.daemon.failures import PAUSED
 from schedules.daemon.logs import say
 
 
@@ -30,8 +31,8 @@ class Ping:
     def committed(self, told: Sequence[Told]) -> None:
         """What was due is kept, or not."""
         if told:
-            missed = [one for one in told if not isinstance(one.became, Reading)]
-            self._send("/fail" if missed else "")
+            unread = [one.became for one in told if not isinstance(one.became, Reading)]
+            self._send("/fail" if any(reason != PAUSED for reason in unread) else "")
 
     def _send(self, behind: str) -> None:
         # In its own time: who does not answer must not delay anything.

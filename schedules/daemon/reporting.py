@@ -10,6 +10,7 @@ from typing import Final, Protocol
 from etl.slots import News, Told, plain
 from etl.snapshot import Reading
 from schedules.daemon.board import SharedBoard, SourceBoard
+from schedules.daemon.failures import PAUSED
 from schedules.daemon.keeper import Kept
 from schedules.daemon.lanes import Lane
 from schedules.daemon.logs import say
@@ -118,7 +119,7 @@ class Reporter:
         is_snapshot = isinstance(told.became, Reading)
         if not is_snapshot:
             say(
-                logging.ERROR,
+                logging.INFO if told.became == PAUSED else logging.ERROR,
                 told.source,
                 "missed the slot %s: %s",
                 timestamp(told.due_at),

@@ -3,17 +3,12 @@
 from collections.abc import Collection
 from typing import Final
 
-from warehouse.catalog import (
-    Stamp,
-    contents,
-    earlier_contents,
-    expected_contents,
-    read_stamp,
-)
+from warehouse.catalog import contents, earlier_contents, expected_contents
 from warehouse.checks.findings import Place, Report
 from warehouse.contract import fingerprint
 from warehouse.errors import CannotStore, LedgerFailure
 from warehouse.layout import Layout
+from warehouse.stamp import Stamp, read_stamp
 
 # A snapshot may be taken, and a new catalogue made, while one is looked at.
 _LOOKS: Final = 2

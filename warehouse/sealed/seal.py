@@ -2,7 +2,7 @@
 
 Nothing is ever changed in place, and nothing that a reader may have open is taken away: a new
 epoch begins, the files of a part are written and named one after the other, a new catalogue
-names them. Commits and parts that no catalogue names any more are deleted a day later. A
+names them. What it names no more is deleted a day later. A
 killed sealing leaves what counts for nothing; the next one does it again. Commits go on
 meanwhile, and need not wait.
 """
@@ -22,7 +22,7 @@ from warehouse.layout import Layout
 from warehouse.ledger import open_hot, reading
 from warehouse.sealed.names import FIXED
 from warehouse.sealed.parts import KINDS, Part
-from warehouse.sealed.plan import MOST_RECORDS, Piece, fold
+from warehouse.sealed.plan import MOST_RECORDS, Piece, Unfoldable, fold
 from warehouse.sealed.shapes import values_of, wide_of
 from warehouse.sealed.sweeping import sweep
 from warehouse.sealed.writing import in_groups, write_values, write_wide, writing_ledger
@@ -125,6 +125,9 @@ def _make(layout: Layout, part: Part, pieces: Sequence[Piece]) -> None:
         # In this order: a part counts from its `ledger` on.
         for kind in ("values", "wide", "ledger"):
             adopt(layout.part(part, kind), drafts[kind])
+    except Unfoldable as error:
+        between = f"{str(paths[0])!r} to {str(paths[-1])!r}"
+        raise Unfoldable(f"{error}, in {between}", hint=error.hint) from error
     finally:
         for draft in drafts.values():
             draft.unlink(missing_ok=True)
