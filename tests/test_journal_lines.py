@@ -141,9 +141,10 @@ def test_a_log_of_thousands_of_instances_writes_its_state_only_now_and_then() ->
     assert now.end - start < 5_000 < file.state
 
 
-def test_a_journal_of_the_format_before_is_read_and_replaced() -> None:
+@pytest.mark.parametrize("earlier", [b":2,", b":3,"])
+def test_a_journal_of_an_earlier_format_is_read_and_replaced(earlier: bytes) -> None:
     file = written(OLD.journal)
-    lines = file.content[: file.end - len("0" * 64 + "\n")].replace(b":3,", b":2,", 1)
+    lines = file.content[: file.end - len("0" * 64 + "\n")].replace(b":4,", earlier, 1)
 
     found = understood(with_checksum(lines))
 

@@ -23,7 +23,7 @@ from tests.builders import (
 from tests.sealed import answers, commit_files, sealed_now
 from warehouse import catalog
 from warehouse.ledger import Ledger
-from warehouse.payload import Instance, Payload, Snapshot, Value
+from warehouse.payload import MAX_INTEGER, Instance, Payload, Snapshot, Value
 from warehouse.record import Record, decode, encode, sha256_hex, timestamp
 from warehouse.rows import HOT_SCHEMA, Row, row_of
 from warehouse.sealed.names import BESIDE, FIXED, column_of
@@ -42,7 +42,7 @@ NAMES = (
     "apps.a.b.C", "apps._", "apps.__", "apps._A", "apps.[x]", "apps.*",
 )  # fmt: skip
 VALUES: st.SearchStrategy[Value] = st.one_of(
-    st.integers(0, 2**53), st.booleans(), st.sampled_from(["48.5", "0.1", "0", "7.25"])
+    st.integers(0, MAX_INTEGER), st.booleans(), st.sampled_from(["48.5", "0.1", "0", "7.25"])
 )
 STATS = st.dictionaries(st.sampled_from(NAMES), VALUES, max_size=6)
 

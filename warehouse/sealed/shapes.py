@@ -99,7 +99,9 @@ def _columns(snapshots: pa.Table, names: list[str]) -> pa.Table:
     first, last = entries.offsets[0].as_py(), entries.offsets[-1].as_py()
     # Of a slice, Arrow keeps the items of the whole.
     items = entries.items.slice(first, last - first)
-    if items.null_count or None in names or len(names) * len(entries) != len(items):
+    # A name that has what stands between names is none: two lists would look the same.
+    odd = None in names or any(_BETWEEN in name for name in names)
+    if odd or items.null_count or len(names) * len(entries) != len(items):
         raise Unfoldable("a statistic is there without a name or a value", hint=_VERIFY)
     if beside := next((name for name in FIXED if name in names), None):
         raise _unfoldable(beside, beside)
