@@ -54,9 +54,10 @@ class Stamp(msgspec.Struct, frozen=True):
     definitions: list[str]
     used: list[str]
     statistics: list[str]
-    parts: list[str]
-    epochs: list[int]
-    commits: list[tuple[int, Commit]]
+    # Older releases did not say.
+    parts: list[str] = []
+    epochs: list[int] = []
+    commits: list[tuple[int, Commit]] = []
 
     @property
     def read(self) -> tuple[list[str], list[int], list[tuple[int, Commit]]]:
@@ -126,7 +127,11 @@ def _let_go(layout: Layout, stamp: Stamp) -> None:
     catalogue, and readers went on opening the old one.
     """
     before = read_stamp(layout)
-    for path in (_named(layout, before) if before else _nameable(layout)) - _named(layout, stamp):
+    candidates = _files_of_records(layout)
+    if before and before.contract == stamp.contract:
+        # Of files that are there: the label of a catalogue may name anything.
+        candidates &= _named(layout, before)
+    for path in candidates - _named(layout, stamp):
         with storing(path), suppress(FileNotFoundError):
             os.utime(path)
 
@@ -137,7 +142,7 @@ def _named(layout: Layout, stamp: Stamp) -> set[Path]:
     return commits | {layout.sealed / "ledger" / name for name in stamp.parts}
 
 
-def _nameable(layout: Layout) -> set[Path]:
+def _files_of_records(layout: Layout) -> set[Path]:
     commits = {
         layout.commit_file(n, commit) for n in layout.epochs() for commit in layout.commits(n)
     }
