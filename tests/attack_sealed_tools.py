@@ -4,7 +4,6 @@ He has pyarrow and a hex editor, and knows how sealing writes its files. Our par
 the log with 20 records; all is done to it.
 """
 
-import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ import pyarrow.parquet as pq
 from tests.attack_world import World
 from tests.attacks_on_places import in_the_footer
 from tests.builders import ORIGIN, a_reading
-from tests.sealed import sealed_now, statistics_change
+from tests.sealed import sealed_now
 from warehouse.layout import log_key
 from warehouse.sealed.parts import KINDS, Part
 from warehouse.sealed.schemas import VALUES_SCHEMA
@@ -212,6 +211,16 @@ def _as_stored(statistics: Any) -> bytes:
     return int(raw).to_bytes(8, "little", signed=True)
 
 
+def a_limit_in_no_calendar(path: Path) -> None:
+    """Let the greatest time be of a year that has five digits."""
+    table = pq.ParquetFile(path).read()
+    rewrite(path, "wide", table, row_group_size=table.num_rows, use_dictionary=False)
+    at = table.schema.get_field_index("taken_at")
+    true = pq.read_metadata(path).row_group(0).column(at).statistics
+    never = (300 * 10**12).to_bytes(8, "little")
+    in_the_footer(path, _as_stored(true), never)
+
+
 def more_rows_than_there_are(path: Path) -> None:
     """Let the footer say that there is a row more: some readers count by that alone."""
     rows = pq.read_metadata(path).num_rows
@@ -240,96 +249,6 @@ def a_bloom_filter(kind: str, column: str) -> Does:
         rewrite(path, kind, table, bloom_filter_options={column: {"ndv": 100, "fpp": 0.01}})
 
     return the_file(kind, attack)
-
-
-def torn(path: Path) -> None:
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-
-
-def empty(path: Path) -> None:
-    path.write_bytes(b"")
-
-
-def dangling(path: Path) -> None:
-    path.unlink()
-    path.symlink_to("nowhere")
-
-
-def foreign(path: Path) -> None:
-    path.write_bytes(b"instance,users\nprod,7\n")
-
-
-def of_the_other_log(kind: str) -> Does:
-    """Give our part the file of the other log's."""
-
-    def attack(world: World) -> None:
-        theirs, ours = sorted(
-            world.layout.standing().parts, key=lambda part: part.log_key == log_key(ORIGIN)
-        )
-        shutil.copy(world.layout.part(theirs, kind), world.layout.part(ours, kind))
-
-    return attack
-
-
-def of_another_kind(kind: str, other: str) -> Does:
-    def attack(world: World) -> None:
-        part = part_of_ours(world)
-        shutil.copy(world.layout.part(part, other), world.layout.part(part, kind))
-
-    return attack
-
-
-def renamed(**changes: Any) -> Does:
-    """Let all files of our part have the name of another part."""
-
-    def attack(world: World) -> None:
-        part = part_of_ours(world)
-        for kind in KINDS:
-            path = world.layout.part(part, kind)
-            path.rename(world.layout.part(part._replace(**changes), kind))
-
-    return attack
-
-
-def a_part_beside(**changes: Any) -> Does:
-    """Put one more part beside ours, with the same content."""
-
-    def attack(world: World) -> None:
-        part = part_of_ours(world)
-        for kind in KINDS:
-            path = world.layout.part(part, kind)
-            shutil.copy(path, world.layout.part(part._replace(**changes), kind))
-
-    return attack
-
-
-def a_wider_part_of_nothing(world: World) -> None:
-    """A part that hides the true one, and has no rows."""
-    part = part_of_ours(world)
-    for kind in KINDS:
-        path = world.layout.part(part, kind)
-        wider = world.layout.part(part._replace(end=part.end + 80), kind)
-        shutil.copy(path, wider)
-        rewrite(wider, kind, pq.ParquetFile(path).read().slice(0, 0))
-
-
-def only_of_the_kinds(*kinds: str) -> Does:
-    """Delete these files of our part."""
-
-    def attack(world: World) -> None:
-        part = part_of_ours(world)
-        for kind in kinds:
-            world.layout.part(part, kind).unlink()
-
-    return attack
-
-
-def a_commit_brought_back_beside_its_part(world: World) -> None:
-    """The views read the epoch that commits go to, whatever is in there."""
-    statistics_change(world)
-    record = pq.ParquetFile(world.layout.part(part_of_ours(world), "ledger")).read().slice(19, 1)
-    path = world.layout.epoch(world.layout.live_epoch()) / world.layout.hot_name(ORIGIN, 19)
-    pq.write_table(record, path, store_schema=False, write_statistics=False)
 
 
 def none_is_less_than_none(world: World) -> None:

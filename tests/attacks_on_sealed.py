@@ -1,7 +1,7 @@
 """Attacks on sealed files: on the rows of each kind, on what describes them, on which there are.
 
 Each is done to a world that is sealed, its commits gone: 24 records in two parts. How:
-tests/attack_sealed_tools.py.
+tests/attack_sealed_tools.py, tests/attack_parts.py.
 """
 
 from collections.abc import Callable
@@ -10,8 +10,19 @@ from typing import Any
 
 import pyarrow as pa
 
-from tests.attack_sealed_catalogues import (
+from tests.attack_parts import (
     a_catalogue_of,
+    a_commit_brought_back_beside_its_part,
+    a_part_beside,
+    a_wider_part_of_nothing,
+    dangling,
+    empty,
+    foreign,
+    of_another_kind,
+    of_the_other_log,
+    only_of_the_kinds,
+    renamed,
+    torn,
     with_an_epoch_of_files_that_are_no_commits,
     with_files_that_are_no_part,
     with_the_part_twice,
@@ -25,32 +36,22 @@ from tests.attack_sealed_tools import (
     a_column_more_in_its_place,
     a_column_of_another_name,
     a_column_twice,
-    a_commit_brought_back_beside_its_part,
-    a_part_beside,
+    a_limit_in_no_calendar,
     a_row_that_nobody_signed,
     a_row_twice,
-    a_wider_part_of_nothing,
     another,
     as_type,
     columns_in_another_order,
-    dangling,
-    empty,
-    foreign,
     in_all_files,
     in_order,
     limits_of_other_rows,
     more_rows_than_there_are,
     none_is_less_than_none,
     nothing,
-    of_another_kind,
-    of_the_other_log,
-    only_of_the_kinds,
     put,
-    renamed,
     statistics_of_any_column,
     the_file,
     the_rows,
-    torn,
     two_names_swapped,
     two_rows_swapped,
     two_statistics_swapped,
@@ -197,6 +198,8 @@ ON_COLUMNS = (
            fast=UNREAD),
 )
 ON_SHORTCUTS = (
+    attack("wide: a limit is of a year with five digits", the_file("wide", a_limit_in_no_calendar),
+           "FILE_UNREADABLE"),
     *(attack(f"{kind}: the limits of {name} lie", limits_of_other_rows(kind, name),
              UNREAD if kind == "ledger" else "FILE_UNREADABLE")
       for kind in KINDS for name in FORMS[kind].looked_up),

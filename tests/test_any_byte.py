@@ -170,8 +170,15 @@ def test_a_changed_byte_is_detected_or_changes_no_answer(small: Small, pattern: 
 def test_every_byte_of_one_file_is_detected_or_changes_no_answer(small: Small) -> None:
     _, file, _ = small.history.ledger.layout.record_files()
     key = small.history.key
-    layout = small.history.ledger.layout
-    batch = Batch(layout, file, None, 1, last=True, scope=Scope(), keys={key.key_id: key.spki})
+    batch = Batch(
+        layout=small.history.ledger.layout,
+        file=file,
+        groups=None,
+        size=1,
+        last=True,
+        scope=Scope(),
+        keys={key.key_id: key.spki},
+    )
     as_it_was, answered = examine(batch), answers_from_records(small)
     content = file.path.read_bytes()
 

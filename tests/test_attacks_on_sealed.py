@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.attack_sealed_tools import a_part_beside, part_of_ours, the_rows, two_statistics_swapped
+from tests.attack_parts import a_part_beside
+from tests.attack_sealed_tools import part_of_ours, the_rows, two_statistics_swapped
 from tests.attack_tools import Attack
 from tests.attack_world import OTHER, OTHER_SIZE, SIZE, World, copy_of
 from tests.attacks import TABLE

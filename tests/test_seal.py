@@ -95,17 +95,66 @@ def test_what_is_sealed_are_parts_of_each_log(world: World) -> None:
 
 
 def test_what_is_replaced_stays_for_a_day(world: World) -> None:
-    seal(world.root)
     before = commit_files(world.root)
-
     for file in before:
         os.utime(file, (0, 0))
 
+    assert seal(world.root).removed == 0
     assert seal(world.root).removed == 0
     assert commit_files(world.root) == before
     a_day_passes(world.root)
     assert seal(world.root).removed == len(before)
     assert [folder.name for folder in (world.root / "hot").iterdir()] == ["epoch=000001"]
+
+
+def test_a_day_begins_when_a_new_catalogue_names_the_part(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = commit_files(world.root)
+    monkeypatch.setattr("warehouse.sealed.seal.catalog.refresh", killed)
+    with pytest.raises(KeyboardInterrupt):
+        seal(world.root)
+    monkeypatch.undo()
+    a_day_passes(world.root)
+
+    assert seal(world.root) == Sealed()
+
+    assert commit_files(world.root) == before
+
+
+def killed(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("label", [None, b"", b"{}"])
+def test_a_catalogue_that_does_not_say_what_it_named_named_everything(
+    world: World, label: bytes | None
+) -> None:
+    replaced = commit_files(world.root)
+    seal(world.root)
+    a_day_passes(world.root)
+    world.layout.catalog_stamp.unlink()
+    if label is not None:
+        world.layout.catalog_stamp.write_bytes(label)
+
+    assert seal(world.root).removed == 0
+
+    a_day_passes(world.root)
+    assert seal(world.root).removed == len(replaced)
+
+
+def test_what_was_replaced_long_ago_goes_although_its_part_is_young(world: World) -> None:
+    """Where there is much to seal, the part of a month is replaced all the time."""
+    seal(world.root)
+    a_day_passes(world.root)
+    statistics_change(world)
+
+    done = seal(world.root)
+
+    assert [part.end for part in done.parts] == [SIZE + 3]
+    # Only what was replaced just now is still there.
+    assert len(commit_files(world.root)) == 1
+    assert len(part_files(world.root)) == 9
 
 
 def test_a_month_that_goes_on_replaces_its_part_and_the_old_one_goes_later(world: World) -> None:

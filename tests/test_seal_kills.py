@@ -56,8 +56,8 @@ def killed_at_calls(world: World, calls: Collection[str] = ()) -> Iterator[str]:
     kept = copy_of(world, world.folder.with_name("kept"))
 
     def put_back() -> None:
-        shutil.rmtree(world.root)
-        shutil.copytree(kept.root, world.root)
+        shutil.rmtree(world.folder)
+        shutil.copytree(kept.folder, world.folder)
 
     counts = counted_calls(world.folder, seal)
     put_back()

@@ -66,7 +66,7 @@ def read(root: Path, stop: Event, note: Path) -> None:
             reads += 1
         except Exception as failure:
             failures.append(repr(failure))
-        time.sleep(0.05)
+        time.sleep(0.1)
     note.write_text(json.dumps([reads, failures]))
 
 
@@ -113,12 +113,12 @@ def seal_and_kill(root: Path, grace_seconds: float, note: Path) -> tuple[int, li
     while time.monotonic() < ends:
         sealer = FORK.Process(target=seal_until_killed, args=(root, grace_seconds, note))
         sealer.start()
-        sealer.join(chance.uniform(0.3, 2.5))
+        sealer.join(chance.uniform(0.4, 5))
         sealer.kill()
         sealer.join()
         assert sealer.exitcode == -signal.SIGKILL
         kills += 1
-    return kills, note.read_text().split("\n")
+    return kills, note.read_text().splitlines()
 
 
 @contextmanager
@@ -165,8 +165,8 @@ def test_nobody_waits_and_nobody_sees_a_hole(
     written, *reads = [count for count, _ in told]
     assert [failures for _, failures in told] == [[]] * len(told)
     assert kills >= 4
-    assert sum(not line.startswith("0 ") for line in sealed) >= 5
-    assert any(not line.endswith(" 0") for line in sealed if line) is not holds
+    assert sum(not line.startswith("0 ") for line in sealed) >= 3
+    assert any(not line.endswith(" 0") for line in sealed) is not holds
     assert written >= 20
     assert min(reads) >= 3
     (size,) = ask(root, "SELECT count(*), count(DISTINCT index), max(index) + 1 FROM ledger").rows

@@ -1,12 +1,15 @@
 """Who reads goes on: whatever becomes of the catalogue, or of the folder."""
 
+import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import duckdb
 import pytest
 
-from tests.attack_world import OTHER, World
+from tests.attack_world import OTHER, SIZE, World
 from tests.builders import (
     a_history,
 )
@@ -65,6 +68,54 @@ def test_a_catalogue_from_before_sealing_is_stale_and_no_offence(world: World) -
     assert (report.status, report.findings, report.stale_catalogue) == ("incomplete", [], True)
     assert catalog.refresh(world.root)
     assert world.verify().status == "intact"
+
+
+def make_stale(world: World) -> None:
+    """Bring back the catalogue of before the newest sealing: it names what is replaced."""
+    seal(world.root)
+    before = [(f, f.read_bytes()) for f in (world.layout.catalog, world.layout.catalog_stamp)]
+    statistics_change(world)
+    seal(world.root)
+    for file, content in before:
+        file.unlink()
+        file.write_bytes(content)
+
+
+def test_a_stale_catalogue_that_reads_a_spoilt_file_is_found(world: World) -> None:
+    make_stale(world)
+    replaced = next(p for p in world.layout.parts() if p.end == SIZE)
+    world.layout.part(replaced, "wide").write_bytes(b"PAR1")
+
+    assert "CATALOG_MISMATCH" in world.verify().counts
+
+
+def test_the_label_of_an_older_release_is_stale_and_no_offence(world: World) -> None:
+    label = json.loads(world.layout.catalog_stamp.read_text())
+    older = {k: v for k, v in label.items() if k not in {"parts", "epochs", "commits"}}
+    world.layout.catalog_stamp.write_text(json.dumps({**older, "contract": "0" * 64}))
+    world.layout.catalog.unlink()
+    with duckdb.connect(str(world.layout.catalog)) as connection:
+        connection.execute("CREATE VIEW snapshots AS SELECT 7 AS users")
+
+    report = world.verify()
+
+    assert (report.status, report.findings, report.stale_catalogue) == ("incomplete", [], True)
+
+
+def test_the_label_of_a_catalogue_decides_of_no_file_elsewhere(
+    world: World, tmp_path: Path
+) -> None:
+    seal(world.root)
+    victim = tmp_path / "victim.parquet"
+    victim.touch()
+    os.utime(victim, (0, 0))
+    label = json.loads(world.layout.catalog_stamp.read_text())
+    label["parts"].append(os.path.relpath(victim, world.root / "sealed" / "ledger"))
+    world.layout.catalog_stamp.write_text(json.dumps(label))
+
+    catalog.build(world.root)
+
+    assert victim.stat().st_mtime == 0
 
 
 def test_a_log_that_began_since_the_catalogue_was_made_is_no_offence(tmp_path: Path) -> None:

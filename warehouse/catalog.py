@@ -113,7 +113,7 @@ def build(
     layout.make_drafts()
     while True:
         stamp = stamp_now(layout)
-        _begin_to_name(layout, stamp.parts)
+        _let_go(layout, stamp)
         _publish(layout, _inputs(layout, stamp, mount), layout.catalog, mount)
         stamp_draft = layout.drafts / f"catalog.json.{os.getpid()}"
         replace(layout.catalog_stamp, stamp_draft, msgspec.json.encode(stamp))
@@ -122,17 +122,33 @@ def build(
             return layout.catalog
 
 
-def _begin_to_name(layout: Layout, parts: list[str]) -> None:
-    """Let the time after which readers have let go of what a part replaces begin now.
+def _let_go(layout: Layout, stamp: Stamp) -> None:
+    """Note when files ceased to be named, on the files: so long after that they may be deleted.
 
-    Not when the part was made: whoever made it may have been killed before any catalogue
-    named it, and readers still open one that names the commits.
+    Not when they were replaced: whoever did that may have been killed before there was a new
+    catalogue, and readers went on opening the old one.
     """
     before = read_stamp(layout)
-    for name in {*parts}.difference(before.parts if before else ()):
-        path = layout.sealed / "ledger" / name
-        with storing(path):
+    candidates = _files_of_records(layout)
+    if before and before.contract == stamp.contract:
+        # Of files that are there: the label of a catalogue may name anything.
+        candidates &= _named(layout, before)
+    for path in candidates - _named(layout, stamp):
+        with storing(path), suppress(FileNotFoundError):
             os.utime(path)
+
+
+def _named(layout: Layout, stamp: Stamp) -> set[Path]:
+    whole = ((number, commit) for number in stamp.epochs for commit in layout.commits(number))
+    commits = {layout.commit_file(*placed) for placed in (*whole, *stamp.commits)}
+    return commits | {layout.sealed / "ledger" / name for name in stamp.parts}
+
+
+def _files_of_records(layout: Layout) -> set[Path]:
+    commits = {
+        layout.commit_file(n, commit) for n in layout.epochs() for commit in layout.commits(n)
+    }
+    return commits | {layout.part(part, "ledger") for part in layout.parts()}
 
 
 def _publish(layout: Layout, inputs: ViewInputs, target: Path, mount: "Mount | None") -> None:

@@ -38,9 +38,10 @@ class Stamp(msgspec.Struct, frozen=True):
     definitions: list[str]
     used: list[str]
     statistics: list[str]
-    parts: list[str]
-    epochs: list[int]
-    commits: list[tuple[int, Commit]]
+    # Older releases did not say.
+    parts: list[str] = []
+    epochs: list[int] = []
+    commits: list[tuple[int, Commit]] = []
 
     @property
     def read(self) -> tuple[list[str], list[int], list[tuple[int, Commit]]]:

@@ -8,6 +8,7 @@ from warehouse.checks.findings import Place, Report
 from warehouse.contract import fingerprint
 from warehouse.errors import CannotStore, LedgerFailure
 from warehouse.layout import Layout
+from warehouse.ledger import Unreadable
 from warehouse.stamp import Stamp, read_stamp
 
 # A snapshot may be taken, and a new catalogue made, while one is looked at.
@@ -34,7 +35,7 @@ def check_catalogue(layout: Layout, statistics: Collection[str], report: Report)
         except CannotStore:
             # A temporary folder that is full says nothing of the catalogue.
             raise
-        except LedgerFailure as error:
+        except (LedgerFailure, Unreadable) as error:
             report.find("CATALOG_MISMATCH", "a catalogue that DuckDB opens", str(error), place)
             return
         if not different:
@@ -88,6 +89,6 @@ def _reads_from_the_beginning(layout: Layout, stamp: Stamp) -> bool:
         if first != ends[key]:
             return False
         ends[key] = end
-    older = {key for key, _, end in named if end} | {part.log_key for part in parts}
+    older = {part.log_key for part in parts}
     older |= {c.log_key for n, epoch in commits.items() if n < layout.live_epoch() for c in epoch}
     return bool(named) and all(ends[key] for key in older)

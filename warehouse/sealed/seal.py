@@ -2,9 +2,8 @@
 
 Nothing is ever changed in place, and nothing that a reader may have open is taken away: a new
 epoch begins, the files of a part are written and named one after the other, a new catalogue
-names them. What it names no more is deleted a day later. A
-killed sealing leaves what counts for nothing; the next one does it again. Commits go on
-meanwhile, and need not wait.
+names them. What it names no more is deleted a day later. A killed sealing leaves what counts
+for nothing; the next one does it again. Commits go on meanwhile, and need not wait.
 """
 
 import os

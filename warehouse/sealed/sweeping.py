@@ -1,11 +1,11 @@
 """What sealing left behind goes after a while: nobody has it open any more by then.
 
-Before a file of records is removed, what it holds is compared with what the part holds that
-counts in its place.
+The time of such a file is when a catalogue named it last. Before a file of records is removed,
+what it holds is compared with what the part holds that counts in its place.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -33,19 +33,22 @@ def sweep(layout: Layout, grace_seconds: float) -> int:
 
 
 def _uncounted(layout: Layout, before: float) -> Iterator[Path]:
+    """Files of records that are read elsewhere, and that no catalogue has named for so long."""
     parts = layout.standing().parts
-    old = [part for part in parts if _is_older(layout.part(part, "ledger"), before)]
-    for number in layout.epochs():
-        for commit in layout.commits(number):
-            path = layout.commit_file(number, commit)
-            if _is_kept(layout, RecordFile(*commit, path), old):
-                yield path
-    for part in layout.parts():
-        path = layout.part(part, "ledger")
-        file = RecordFile(part.log_key, part.first, path, part.end)
-        if superseded(part, old) and _is_kept(layout, file, old):
-            # Without its `ledger` it is no part, and the rest is a leftover.
-            yield path
+    held = [
+        RecordFile(*commit, layout.commit_file(number, commit))
+        for number in layout.epochs()
+        for commit in layout.commits(number)
+    ]
+    # Without its `ledger` a part is none, and the rest is a leftover.
+    replaced = [
+        RecordFile(part.log_key, part.first, layout.part(part, "ledger"), part.end)
+        for part in layout.parts()
+        if superseded(part, parts)
+    ]
+    for file in (*held, *replaced):
+        if _is_older(file.path, before) and _is_kept(layout, file, parts):
+            yield file.path
     yield from _leftovers(layout, before)
 
 
@@ -58,7 +61,7 @@ def _leftovers(layout: Layout, before: float) -> Iterator[Path]:
                 yield path
 
 
-def _is_kept(layout: Layout, file: RecordFile, parts: list[Part]) -> bool:
+def _is_kept(layout: Layout, file: RecordFile, parts: Sequence[Part]) -> bool:
     """Whether parts hold exactly the records of a file."""
     commit = Commit(file.log_key, file.first_index)
     try:
