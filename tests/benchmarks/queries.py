@@ -39,10 +39,10 @@ _TABLES: Final = ("snapshots", "statistic_values")
 
 
 def run(instances: int = 10_000, days: int = 365) -> list[Result]:
-    """Make the fleet and the native file where they are missing, seal, and ask both."""
+    """Make the fleet where it is missing, seal it, make the native file, and ask both."""
     fleet = a_fleet(instances, days)
-    native = _native(fleet)
     sealing = _seal(fleet)
+    native = _native(fleet)
     with (
         duckdb.connect(str(fleet.history / "catalog.duckdb"), read_only=True) as ours,
         duckdb.connect(str(native), read_only=True) as theirs,
