@@ -17,6 +17,8 @@ from warehouse.cli import Moment
 from warehouse.payload import Instance
 from warehouse.record import sha256_hex
 
+pytestmark = pytest.mark.slow
+
 STAGING = Instance("5d2c7c7f-0000-4000-8000-000000000002", "staging")
 LICENSED = (*SOME_DEFINITIONS, a_definition("licensedUsers"))
 

@@ -11,6 +11,8 @@ from tests.builders import A_MONDAY, DAY, NO_NAMES, PROD, History, a_history, a_
 from warehouse.payload import Instance, Names
 from warehouse.query import ask
 
+pytestmark = pytest.mark.slow
+
 STAGING = Instance("4c1b6b6e-0000-4000-8000-000000000002", "staging")
 ODD_NAMES = ["quote's", 'double"quote', "back\\slash", "ünï", "{app_lists}", "a,b]", "", "null"]
 

@@ -19,6 +19,8 @@ from warehouse.mount import Mount
 from warehouse.payload import EnvironmentChanges, Names
 from warehouse.query import ask, reading
 
+pytestmark = pytest.mark.slow
+
 EVENING = timedelta(hours=20)
 DATA = [view for view in VIEWS if view not in {"statistics", "definitions"}]
 

@@ -20,6 +20,8 @@ from tests.exported import a_motley_history
 from warehouse import catalog
 from warehouse.contract import VIEWS
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parent.parent
 
 

@@ -12,6 +12,8 @@ from schedules.daemon.chores import AFTER_COMMIT, export_what_is_new
 from tests.builders import A_MONDAY, DAY, History, a_history, a_reading
 from warehouse.errors import BadSettings
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def history(tmp_path: Path) -> History:

@@ -13,6 +13,8 @@ from tests.builders import A_MONDAY, DAY, PROD, History, a_history, a_reading
 from warehouse.payload import EnvironmentChanges, Instance, Names
 from warehouse.query import ask
 
+pytestmark = pytest.mark.slow
+
 STAGING = Instance("4c1b6b6e-0000-4000-8000-000000000002", "staging")
 DAYS = 90
 MONDAY = A_MONDAY.date()

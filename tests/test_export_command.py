@@ -14,6 +14,8 @@ from tests.builders import History, a_history, a_reading
 from tests.command import TALLYBOOK, Ran, environment, tallybook
 from tests.exported import flaws, paths
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def history(tmp_path: Path) -> History:

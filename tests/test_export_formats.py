@@ -30,6 +30,8 @@ from warehouse.exports.shapes import SHAPES, SNAPSHOTS
 from warehouse.exports.tables import Column, Statistics, Table
 from warehouse.exports.writers import write_csv
 
+pytestmark = pytest.mark.slow
+
 KEYS = {
     "snapshots": ("log", "index"),
     "statistic_values": ("log", "index", "statistic"),

@@ -27,6 +27,8 @@ from warehouse.exports.export import export
 from warehouse.exports.manifest import Filters
 from warehouse.sealed.seal import seal
 
+pytestmark = pytest.mark.slow
+
 LAST = Asked(last=True)
 FRESH = (*SOME_DEFINITIONS, a_definition("fresh"))
 

@@ -25,6 +25,8 @@ from warehouse.exports.asked import Asked
 from warehouse.exports.export import export
 from warehouse.history import NoSnapshot
 
+pytestmark = pytest.mark.slow
+
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 LAST = Asked(last=True)
 

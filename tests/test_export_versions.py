@@ -29,6 +29,8 @@ from warehouse.exports.export import export
 from warehouse.files import exclusive_lock
 from warehouse.note import parse_checkpoint
 
+pytestmark = pytest.mark.slow
+
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 LAST = Asked(last=True)
 

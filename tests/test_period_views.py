@@ -14,6 +14,8 @@ from tests.builders import A_MONDAY, DAY, PROD, History, a_history, a_reading, t
 from warehouse.payload import Instance
 from warehouse.query import ask
 
+pytestmark = pytest.mark.slow
+
 HOUR = timedelta(hours=1)
 STAGING = Instance("4c1b6b6e-0000-4000-8000-000000000002", "staging")
 

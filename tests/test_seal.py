@@ -40,6 +40,8 @@ from warehouse.sealed import seal as sealing
 from warehouse.sealed.plan import Unfoldable
 from warehouse.sealed.seal import Sealed, seal
 
+pytestmark = pytest.mark.slow
+
 
 def test_every_view_says_the_same_at_every_step(world: World) -> None:
     statistics_change(world)

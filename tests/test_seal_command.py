@@ -17,6 +17,8 @@ from warehouse.ledger import Ledger
 from warehouse.record import sha256_hex
 from warehouse.sealed import due
 
+pytestmark = pytest.mark.slow
+
 NEWEST = f"{A_MONDAY + 2 * DAY:%Y-%m-%dT%H:%M:%SZ}"
 
 
@@ -70,7 +72,7 @@ COMMANDS = (
     ("keys", "show"),
     ("sql", "SELECT * FROM snapshots"),
     ("sql", "--format", "json", "SELECT * FROM statistic_values ORDER BY ALL"),
-    ("status", "--json"),
+    ("status",),
 )
 
 

@@ -31,6 +31,8 @@ from warehouse.sealed.plan import Unfoldable
 from warehouse.sealed.schemas import VALUES_SCHEMA, wide_schema
 from warehouse.sealed.shapes import values_of, wide_of
 
+pytestmark = pytest.mark.slow
+
 MONDAY = datetime(2026, 11, 23, 2, tzinfo=UTC)
 STAGING = Instance("4c1b6b6e-0000-4000-8000-000000000002", "staging")
 # The same name as another, on another database.

@@ -16,6 +16,8 @@ from tests.command import TALLYBOOK, Ran, environment, tallybook
 from tests.spoken import say, three_days
 from warehouse.contract import VIEWS
 
+pytestmark = pytest.mark.slow
+
 ENDLESS = "SELECT count(*) FROM range(1000000000000)"
 MANY = "SELECT n, repeat('x', 80) AS x FROM range(1500000) t(n)"
 # Runs a command and says how much memory it and its children took at most, in KiB.

@@ -14,6 +14,8 @@ import pytest
 from warehouse.sql.formats import FORMATS, MOST_IN_A_TABLE, Head, Written, plain, write
 from warehouse.sql.wire import Question
 
+pytestmark = pytest.mark.slow
+
 ODD = "SELECT 'a,b' AS a, 'say \"x\"' AS b, NULL AS c, e'two\\nlines' AS d, 1.0::DOUBLE AS e"
 MORE = ", true AS f, '\\x00\\xFF'::BLOB AS g, TIMESTAMP '2026-11-23 12:00:00' AS h"
 

@@ -16,6 +16,8 @@ from tests.builders import History, a_history, a_reading
 from tests.command import TALLYBOOK, Ran, environment, tallybook
 from tests.disks import small_disk
 
+pytestmark = pytest.mark.slow
+
 # Holds a catalogue open, in one way or the other, until its stdin ends.
 HOLDING = """
 import sys, duckdb
