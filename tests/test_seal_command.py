@@ -33,7 +33,7 @@ def test_seal_says_what_it_made_and_then_that_nothing_is_left(folder: Path) -> N
     first, again = say("seal"), say("seal")
 
     (part,) = Layout(folder / "history").standing().parts
-    assert first == Said(0, f"4 records in 1 sealed files: {part.name}\n", "")
+    assert first == Said(0, f"4 records in 1 sealed file: {part.name}\n", "")
     assert again == Said(0, "nothing to seal: all is in sealed files already\n", "")
 
 

@@ -31,9 +31,14 @@ def seal(door: Door, as_json: bool, warehouse: str | None) -> None:
         told = {"parts": names, "records": sealed.records, "removed": sealed.removed}
         click.echo(json.dumps(told, indent=2))
     elif names:
-        click.echo(f"{sealed.records} records in {len(names)} sealed files: {', '.join(names)}")
+        counted = _count(sealed.records, "record"), _count(len(names), "sealed file")
+        click.echo(f"{' in '.join(counted)}: {', '.join(names)}")
     else:
         click.echo("nothing to seal: all is in sealed files already")
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
 
 
 COMMANDS: tuple[click.Command, ...] = (seal,)
