@@ -206,6 +206,41 @@ def test_a_year_is_over(tmp_path: Path) -> None:
     assert sealed_now(history) == Sealed()
 
 
+def test_much_is_sealed_side_by_side_and_is_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sealing, "_WORTH_A_POOL", 2)
+    clock = Clock(datetime(2026, 1, 10, 2, tzinfo=UTC))
+    history = a_history(tmp_path, clock=clock)
+    for _ in range(4):
+        history.take(a_reading(taken_at=clock.now))
+        clock.now += 31 * DAY
+    before = answers(history.root)
+
+    parts = sealed_now(history).parts
+
+    assert [part.period[-2:] for part in parts] == ["01", "02", "03", "04"]
+    assert answers(history.root) == before
+    assert is_whole(history.verify())
+
+
+def test_what_one_of_many_cannot_fold_ends_the_sealing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sealing, "_WORTH_A_POOL", 2)
+    clock = Clock(datetime(2026, 1, 10, 2, tzinfo=UTC))
+    history = a_history(tmp_path, clock=clock)
+    for name in ("users", "index"):
+        history.take(a_reading({name: 1}, taken_at=clock.now))
+        clock.now += 31 * DAY
+
+    with pytest.raises(Unfoldable, match="'index' has a name") as refusal:
+        seal(history.root)
+
+    assert refusal.value.hint == "Its commits stay as they are, and are read as before."
+    assert ask(history.root, "SELECT count(*) FROM snapshots").rows == [(2,)]
+
+
 def test_months_merge_once_they_are_of_the_past(tmp_path: Path) -> None:
     clock = Clock(datetime(2025, 11, 20, 2, tzinfo=UTC))
     history = a_history(tmp_path, clock=clock)

@@ -25,7 +25,7 @@ from etl.log import SigningLog, sign_checkpoint
 from tests.benchmarks.life import Life, the_definitions
 from tests.builders import a_key
 from warehouse import catalog
-from warehouse.checks.pool import cores
+from warehouse.cores import cores
 from warehouse.ledger import Ledger
 from warehouse.record import Record
 

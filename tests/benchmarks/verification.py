@@ -22,7 +22,7 @@ from etl.log import sign_checkpoint
 from tests.benchmarks.million import Million, a_million
 from tests.benchmarks.report import Result
 from tests.builders import a_key
-from warehouse.checks.pool import cores
+from warehouse.cores import cores
 from warehouse.layout import Layout
 from warehouse.ledger import Ledger
 from warehouse.merkle import Frontier

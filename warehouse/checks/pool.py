@@ -4,7 +4,6 @@ Small histories are examined right here: starting a process would take longer.
 """
 
 import gc
-import os
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -12,6 +11,7 @@ from multiprocessing import get_context
 from typing import Final
 
 from warehouse.checks.examine import Batch, Examined, examine
+from warehouse.cores import cores
 
 # A process takes 0.3 s to start; one core checks 2,500 signatures in that time.
 WORTH_A_POOL: Final = 4 << 20
@@ -47,12 +47,3 @@ def _in_order(
 def _next(waiting: deque[tuple[Batch, Future[Examined]]]) -> tuple[Batch, Examined]:
     batch, future = waiting.popleft()
     return batch, future.result()
-
-
-def cores() -> int:
-    """How many processes can work at once."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:
-        # Not every system says which cores are ours.
-        return os.cpu_count() or 1

@@ -8,20 +8,22 @@ for nothing; the next one does it again. Commits go on meanwhile, and need not w
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Final
 
 import pyarrow as pa
 
 from warehouse import catalog
+from warehouse.cores import cores
 from warehouse.files import adopt, exclusive_lock, flush_folder, storing
 from warehouse.layout import Layout
 from warehouse.ledger import open_hot, reading
 from warehouse.sealed.names import FIXED
 from warehouse.sealed.parts import KINDS, Part
-from warehouse.sealed.plan import MOST_RECORDS, Piece, Unfoldable, fold
+from warehouse.sealed.plan import MOST_RECORDS, Fold, Piece, Unfoldable, fold
 from warehouse.sealed.shapes import values_of, wide_of
 from warehouse.sealed.sweeping import sweep
 from warehouse.sealed.writing import in_groups, write_values, write_wide, writing_ledger
@@ -29,6 +31,8 @@ from warehouse.sealed.writing import in_groups, write_values, write_wide, writin
 LOCK_FILE: Final = "seal.lock"
 GRACE_SECONDS: Final = 24 * 3600
 _WAIT_SECONDS: Final = 30
+# A process takes a third of a second to start; so many records are sealed in that time.
+_WORTH_A_POOL: Final = 20_000
 
 
 @dataclass(frozen=True)
@@ -74,8 +78,7 @@ def _fold_all(layout: Layout, most: int, progress: Callable[[int, int], None]) -
         _begin_epoch(layout)
         folds = fold(_pieces(layout), most=most)
         of = sum(part.size for part in made) + sum(part.size for part, _ in folds)
-        for part, pieces in folds:
-            _make(layout, part, pieces)
+        for part in _made(layout, folds):
             made.append(part)
             progress(sum(p.size for p in made), of)
         # A commit that came into an epoch just left is folded with all of it once more.
@@ -114,6 +117,21 @@ def _measured(commit: Path) -> tuple[int, str]:
         if not len(times):
             raise ValueError("no record")
         return len(times), times[0].as_py().isoformat()[: len("2026-11")]
+
+
+def _made(layout: Layout, folds: Sequence[Fold]) -> Iterator[Part]:
+    """Make all parts, side by side where there is much to do, and give each that is there."""
+    if len(folds) < 2 or sum(part.size for part, _ in folds) < _WORTH_A_POOL:
+        for part, pieces in folds:
+            _make(layout, part, pieces)
+            yield part
+        return
+    # spawn: whoever calls may have threads, and holds a lock that no child may keep.
+    with ProcessPoolExecutor(cores(), mp_context=get_context("spawn")) as pool:
+        running = [(part, pool.submit(_make, layout, part, pieces)) for part, pieces in folds]
+        for part, future in running:
+            future.result()
+            yield part
 
 
 def _make(layout: Layout, part: Part, pieces: Sequence[Piece]) -> None:
