@@ -28,7 +28,6 @@ from warehouse.files import adopt, replace, storing
 from warehouse.layout import Layout, as_glob
 from warehouse.record import sha256_hex
 from warehouse.relations import Files, text
-from warehouse.sealed.reading import statistics_in
 from warehouse.stamp import (
     Stamp,
     all_statistics,
@@ -38,6 +37,7 @@ from warehouse.stamp import (
     read_now,
     read_stamp,
     stamp_now,
+    statistics_in,
 )
 
 if TYPE_CHECKING:
@@ -253,8 +253,8 @@ def _files(layout: Layout, stamp: Stamp, mount: "Mount | None") -> Files:
         ledger=sealed("ledger"),
         wide=sealed("wide"),
         values=sealed("values"),
-        statistics=frozenset().union(
-            *(statistics_in(layout.sealed / "wide" / name) for name in stamp.parts)
+        statistics=frozenset(
+            statistics_in([layout.sealed / "wide" / name for name in stamp.parts])
         ),
     )
 

@@ -4,6 +4,7 @@ The stamp lies beside the catalogue as `catalog.json`. Whether a catalogue is st
 comparing the two, without opening it.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,12 +14,14 @@ import msgspec
 from warehouse.contract import fingerprint
 from warehouse.errors import LedgerFailure
 from warehouse.files import read_regular
-from warehouse.layout import Layout
+from warehouse.layout import Layout, as_glob
+from warehouse.relations import text
+from warehouse.sealed.names import FIXED, statistic_of
 from warehouse.sealed.parts import Commit
-from warehouse.sealed.reading import statistics_in
 
 _MOST_STAMP: Final = 64 << 20
 _STATISTICS: Final = "SELECT DISTINCT unnest(map_keys(stats)) FROM read_parquet(?)"
+_COLUMNS: Final = "SELECT DISTINCT name FROM parquet_schema(?) WHERE num_children IS NULL"
 # By their first use, not by the time of a file: a copy must not change what is newer.
 _SETS: Final = (
     "SELECT definitions, min((recorded_at, index)) FROM read_parquet(?) "
@@ -112,15 +115,23 @@ def _sets_in(layout: Layout) -> list[str]:
 def all_statistics(layout: Layout) -> list[str]:
     """Every statistic in the history, by name. Reads every file. Raises LedgerFailure."""
     in_commits = {name for (name,) in _ask_files(layout.commit_files(), _STATISTICS)}
-    return sorted(in_commits.union(*map(statistics_in, layout.part_files("wide"))))
+    return sorted(in_commits | statistics_in(layout.part_files("wide")))
 
 
-def _ask_files(files: list[Path], question: str) -> list[tuple[Any, ...]]:
+def statistics_in(wide: Sequence[Path]) -> set[str]:
+    """The statistics that `wide` files have columns of. Raises LedgerFailure."""
+    columns = {name for (name,) in _ask_files(wide, _COLUMNS)}
+    return {statistic_of(name) for name in columns.difference(FIXED)}
+
+
+def _ask_files(files: Sequence[Path], question: str) -> list[tuple[Any, ...]]:
     if not files:
         return []
+    # Written into the question: to hand it over, DuckDB would load pandas where that is.
+    listed = ", ".join(text(as_glob(path)) for path in files)
     try:
         with duckdb.connect() as connection:
-            return connection.execute(question, [[str(path) for path in files]]).fetchall()
+            return connection.execute(question.replace("?", f"[{listed}]")).fetchall()
     except duckdb.Error as error:
         raise LedgerFailure(
             f"cannot read the history: {error}",

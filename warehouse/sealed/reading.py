@@ -23,11 +23,6 @@ def open_part(path: Path, kind: str) -> pq.ParquetFile:
     return file
 
 
-def statistics_in(wide: Path) -> frozenset[str]:
-    """The statistics that a `wide` file has columns of. Raises Unreadable."""
-    return frozenset(_statistics(open_part(wide, "wide").schema_arrow))
-
-
 def _wide_schema_of(found: pa.Schema) -> pa.Schema:
     return wide_schema(sorted(_statistics(found)))
 
