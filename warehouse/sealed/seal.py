@@ -151,9 +151,10 @@ def _make(layout: Layout, part: Part, pieces: Sequence[Piece]) -> None:
 
 
 def _write(drafts: Mapping[str, Path], tables: Iterable[pa.Table]) -> None:
+    # In this order: should anything fail, the file is closed once nobody writes to it any more.
+    with writing_ledger(drafts["ledger"]) as write, ThreadPoolExecutor(1) as pool:
+        wide = wide_of(_written_meanwhile(in_groups(tables), write, pool))
     with ThreadPoolExecutor(1) as pool:
-        with writing_ledger(drafts["ledger"]) as write:
-            wide = wide_of(_written_meanwhile(in_groups(tables), write, pool))
         written = pool.submit(write_wide, drafts["wide"], wide)
         write_values(drafts["values"], values_of(wide))
         written.result()
