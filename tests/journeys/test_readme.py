@@ -220,12 +220,13 @@ def test_an_auditor_needs_a_copy_a_key_and_a_checkpoint(history: Shell, tmp_path
 def test_what_the_readme_reads_can_be_read(history: Shell) -> None:
     section = README.split("\n## Read it\n")[1].split("\n## ")[0]
     lines = re.findall(r"^ {4}(tallybook .*?)(?: {3,}.*)?$", section, re.MULTILINE)
-    # Of a moment before this history began there is nothing to show.
-    lines.remove("tallybook show --at 2026-03-01")
+    # Of a moment before this history began there is nothing to show, and no second source.
+    for line in ("show --at 2026-03-01", "diff 2026-03-01 now", "diff --between prod staging"):
+        lines.remove(f"tallybook {line}")
 
     answers = {line: history.type(line) for line in lines}
 
-    assert len(answers) == 5
+    assert len(answers) == 7
     assert {line: ran.err for line, ran in answers.items() if ran.code or not ran.out} == {}
 
 
