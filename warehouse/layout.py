@@ -106,8 +106,7 @@ class Layout(NamedTuple):
         if any(os.access(f"{self.epoch(number)}/{name}", os.F_OK) for number in self.epochs()):
             return True
         commit = Commit(log_key(origin), first_index)
-        sealed = map(part_of, self.part_names("ledger"))
-        return any(part.holds(commit) for part in sealed if part)
+        return any(part.holds(commit) for part in self.parts())
 
     def record_files(self) -> list[RecordFile]:
         """Every file of records that counts, by log and position, without a hole meanwhile."""
